@@ -1,0 +1,122 @@
+"""Why a paragraph got its label: its own words and shape, and its neighbours, with weights."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier import features, kernel
+from classifier.folder import Model
+from classifier.paragraphs import Paragraph
+
+REACH: Final = 6  # neighbours looked at on each side
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A feature of the paragraph itself.
+
+    Attributes:
+        kind: ``"word"`` for one or two tokens, ``"char"`` for a run of characters, ``"shape"`` for a trait of it all.
+        name: the n-gram or the trait; a space at an n-gram's end is the paragraph's or the word's edge.
+        weight: what it adds to the label's log-odds, against the mean of all labels.
+    """
+
+    kind: Literal["word", "char", "shape"]
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another paragraph of the document; ``weight`` is what the label's log-odds lose when it is taken away."""
+
+    index: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a paragraph got its label.
+
+    Attributes:
+        label: the label given.
+        score: its probability.
+        alone: the probability of every label by the paragraph model, without the document around it.
+        reasons: the paragraph's own features, strongest first.
+        neighbours: the paragraphs around it, strongest first; empty without context.
+    """
+
+    label: str
+    score: float
+    alone: dict[str, float]
+    reasons: tuple[Reason, ...]
+    neighbours: tuple[Neighbour, ...]
+
+
+def explain(
+    model: Model,
+    vocabulary: dict[tuple[str, str], int],
+    probabilities: Callable[[Sequence[Paragraph], bool], NDArray[np.float64]],
+    paragraphs: Sequence[Paragraph],
+    i: int,
+    context: bool,
+) -> Explanation:
+    """Explains paragraph ``i`` of a document, given what computes the probabilities of a document's paragraphs."""
+    if not 0 <= i < len(paragraphs):
+        raise IndexError(f"no paragraph {i}: the document has {len(paragraphs)}")
+    scores = probabilities(paragraphs, context)[i]
+    label = int(scores.argmax())
+    alone = probabilities([paragraphs[i]], False)[0]
+    neighbours = []
+    if context:
+        for j in range(max(0, i - REACH), min(len(paragraphs), i + REACH + 1)):
+            if j != i:
+                without = [*paragraphs[:j], *paragraphs[j + 1 :]]
+                other = probabilities(without, True)[i - (j < i)]
+                neighbours.append(Neighbour(j, _log_odds(scores[label]) - _log_odds(other[label])))
+    return Explanation(
+        label=model.labels[label],
+        score=float(scores[label]),
+        alone=dict(zip(model.labels, alone.tolist(), strict=True)),
+        reasons=_by_weight(_reasons(model, vocabulary, paragraphs[i].text, label)),
+        neighbours=_by_weight(neighbours),
+    )
+
+
+_Weighed = TypeVar("_Weighed", Reason, Neighbour)
+
+
+def _by_weight(found: list[_Weighed]) -> tuple[_Weighed, ...]:
+    return tuple(sorted(found, key=lambda one: -abs(one.weight)))
+
+
+def _log_odds(p: float) -> float:
+    p = min(max(p, 1e-12), 1 - 1e-12)
+    return math.log(p / (1 - p))
+
+
+def vocabulary(model: Model) -> dict[tuple[str, str], int]:
+    """Where each n-gram of each channel stands in the model."""
+    w = model.paragraph
+    return {("word" if i < w.n_words else "char", ngram): i for i, ngram in enumerate(w.ngrams)}
+
+
+def _reasons(model: Model, places: dict[tuple[str, str], int], text: str, label: int) -> list[Reason]:
+    w = model.paragraph
+    reasons = []
+    for channel in ("word", "char"):
+        counts = Counter(ngram for ngram in features.NGRAMS[channel](text) if (channel, ngram) in places)
+        values = {ngram: (1 + math.log(n)) * float(w.idf[places[channel, ngram]]) for ngram, n in counts.items()}
+        norm = math.sqrt(sum(value * value for value in values.values()))
+        for ngram, value in values.items():
+            row = w.weights[places[channel, ngram]]
+            reasons.append(Reason(channel, ngram, value / norm * float(row[label] - row.mean())))
+    for i in kernel.shape_bins([text])[0]:
+        row = w.shape[i]
+        reasons.append(Reason("shape", features.SHAPE_NAMES[i], float(row[label] - row.mean())))
+    return reasons

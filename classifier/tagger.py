@@ -1,0 +1,201 @@
+"""The public face: a fitted model that tags the paragraphs of documents."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier import context as context_model
+from classifier import folder
+from classifier.context import Surroundings
+from classifier.echoes import echoes
+from classifier.explanation import Explanation, explain, vocabulary
+from classifier.kernel import Kernel, join
+from classifier.paragraphs import Paragraph, Split, decode, looks_like_html, split_html, split_text
+
+DEFAULT_MODEL: Final = Path(__file__).with_name("model")
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What a paragraph was found to be.
+
+    Attributes:
+        label: the likeliest label.
+        score: its probability.
+        scores: the probability of every label.
+    """
+
+    label: str
+    score: float
+    scores: dict[str, float]
+
+
+# A paragraph as callers have it: its text, a row with "text" and perhaps "tag" and "link_density", or a Paragraph.
+Given = str | Mapping[str, Any] | Paragraph
+
+
+def as_paragraph(given: Given) -> Paragraph:
+    """The paragraph that is given; a link density that is empty or not a number counts as unknown.
+
+    Raises:
+        TypeError: it is nothing that holds a text.
+        ValueError: its link density is no share from 0 to 1.
+    """
+    if isinstance(given, Paragraph):
+        return given
+    if isinstance(given, str):
+        return Paragraph(given)
+    text, tag, density = given.get("text"), given.get("tag"), given.get("link_density")
+    if not isinstance(text, str):
+        raise TypeError(f"a paragraph's text must be a string, not {type(text).__name__}")
+    try:
+        share = math.nan if density is None or density == "" else float(density)
+    except (TypeError, ValueError):
+        share = -1.0
+    if share < 0 or share > 1:
+        raise ValueError(f"link_density is {density!r}; it must be a share from 0 to 1")
+    return Paragraph(text, str(tag).lower() if tag else None, None if math.isnan(share) else share)
+
+
+def _hints(paragraphs: Sequence[Paragraph]) -> context_model.Hints:
+    return context_model.hints((p.tag or "" for p in paragraphs), (p.link_density or 0.0 for p in paragraphs))
+
+
+class Tagger:
+    """Tags paragraphs with a fitted model. Safe to use from several threads at once."""
+
+    def __init__(self, model: folder.Model) -> None:
+        self._model = model
+        self._kernel = Kernel(model.paragraph)
+        self._vocabulary: dict[tuple[str, str], int] | None = None
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> Self:
+        """Reads a model folder; the default model where none is given.
+
+        Raises:
+            ModelError: the folder is missing, damaged or not to be trusted.
+        """
+        return cls(folder.read(Path(path) if path is not None else DEFAULT_MODEL))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._model.labels
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        return self._model.manifest
+
+    def probabilities(self, documents: Iterable[Sequence[Given]], *, context: bool = True) -> NDArray[np.float64]:
+        """The probabilities of all paragraphs of many documents: shape (n_paragraphs, n_labels), rows add up to 1.
+
+        Faster than tagging one document at a time. HTML hints count in documents where every paragraph has them.
+        """
+        batch = [[as_paragraph(given) for given in document] for document in documents]
+        flat = [paragraph for document in batch for paragraph in document]
+        codes, ends = join([paragraph.text for paragraph in flat])
+        logits = self._kernel.score(codes, ends)
+        if context and self._model.text_passes:
+            starts = np.fromiter(accumulate(map(len, batch), initial=0), np.int64, len(batch) + 1)
+            hinted = np.array([bool(d) and all(p.tag and p.link_density is not None for p in d) for d in batch], bool)
+            logits = self._in_context(logits, flat, codes, ends, starts, hinted)
+        return context_model.softmax(logits)
+
+    def _in_context(
+        self,
+        logits: NDArray[np.float64],
+        flat: Sequence[Paragraph],
+        codes: NDArray[np.uint32],
+        ends: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        hinted: NDArray[np.bool_],
+    ) -> NDArray[np.float64]:
+        lengths = np.diff(ends, prepend=0).astype(np.float64)
+        returns = echoes(codes, ends, starts)
+        out = np.empty_like(logits)
+        sizes = np.diff(starts)
+        for with_hints in (False, True):
+            rows = np.repeat(hinted == with_hints, sizes)
+            if not rows.any():
+                continue
+            part = Surroundings(
+                lengths=lengths[rows],
+                echoes=returns[rows],
+                starts=np.concatenate([[0], np.cumsum(sizes[hinted == with_hints])]),
+                hints=_hints([flat[i] for i in np.flatnonzero(rows).tolist()]) if with_hints else None,
+            )
+            passes = self._model.html_passes if with_hints else self._model.text_passes
+            out[rows] = context_model.run(passes, part, logits[rows])
+        return out
+
+    def tag_documents(self, documents: Sequence[Sequence[Given]], *, context: bool = True) -> list[list[Tag]]:
+        """The tags of many documents' paragraphs, in order."""
+        tags = iter(self._tags(self.probabilities(documents, context=context)))
+        return [[next(tags) for _ in document] for document in documents]
+
+    def tag(self, paragraphs: Sequence[Given], *, context: bool = True) -> list[Tag]:
+        """The tags of one document's paragraphs, in order; with ``context=False``, of each paragraph on its own."""
+        return self._tags(self.probabilities([paragraphs], context=context))
+
+    def tag_text(self, text: str, *, split: Split = "auto", context: bool = True) -> list[tuple[Paragraph, Tag]]:
+        """Splits a plain text and tags its paragraphs."""
+        paragraphs = split_text(text, split)
+        return list(zip(paragraphs, self.tag(paragraphs, context=context), strict=True))
+
+    def tag_html(self, html: str | bytes, *, context: bool = True) -> list[tuple[Paragraph, Tag]]:
+        """Splits a page's HTML and tags its paragraphs."""
+        paragraphs = split_html(html)
+        return list(zip(paragraphs, self.tag(paragraphs, context=context), strict=True))
+
+    def clean(self, page: str | bytes, *, keep: Iterable[str] = ("content",)) -> str:
+        """The paragraphs of a page, text or HTML, whose label is in ``keep``, with a blank line between.
+
+        Raises:
+            ValueError: ``keep`` names a label that the model does not have.
+        """
+        keep = self.check_labels(keep)
+        if looks_like_html(page):
+            tagged = self.tag_html(page)
+        else:
+            tagged = self.tag_text(page if isinstance(page, str) else decode(page))
+        return "\n\n".join(paragraph.text for paragraph, tag in tagged if tag.label in keep)
+
+    def check_labels(self, labels: Iterable[str]) -> frozenset[str]:
+        """
+        Raises:
+            ValueError: one of the labels is not the model's.
+        """
+        chosen = frozenset(labels)
+        if unknown := chosen.difference(self.labels):
+            raise ValueError(f"no label {sorted(unknown)[0]!r} in this model; it has {', '.join(self.labels)}")
+        return chosen
+
+    def explain(self, paragraphs: Sequence[Given], i: int, *, context: bool = True) -> Explanation:
+        """What made the label of paragraph ``i`` of a document, with weights.
+
+        Raises:
+            IndexError: there is no paragraph ``i``.
+        """
+        if self._vocabulary is None:
+            self._vocabulary = vocabulary(self._model)
+        return explain(
+            self._model,
+            self._vocabulary,
+            lambda document, in_context: self.probabilities([document], context=in_context),
+            [as_paragraph(given) for given in paragraphs],
+            i,
+            context,
+        )
+
+    def _tags(self, probabilities: NDArray[np.float64]) -> list[Tag]:
+        best = probabilities.argmax(axis=1)
+        return [
+            Tag(self.labels[k], row[k], dict(zip(self.labels, row, strict=True)))
+            for k, row in zip(best.tolist(), probabilities.tolist(), strict=True)
+        ]

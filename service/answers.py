@@ -1,0 +1,102 @@
+"""What is said of paragraphs to programs: plain containers for JSON, whose types are the API's documentation too."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NotRequired
+
+from typing_extensions import TypedDict  # Pydantic reads typing's own from Python 3.12 on
+
+from classifier import Explanation, Paragraph, Tag
+
+MAX_REASONS: Final = 20  # of a paragraph's own features, those that weigh most
+
+
+class ReasonAnswer(TypedDict):
+    """A word, run of characters or trait ("shape") of the paragraph; its weight is what it adds to the label's
+    log-odds, against the mean of all labels.
+    """
+
+    kind: str
+    name: str
+    weight: float
+
+
+class NeighbourAnswer(TypedDict):
+    """A paragraph around it; its weight is what the label's log-odds lose without it."""
+
+    index: int
+    weight: float
+
+
+class Why(TypedDict):
+    """What made the label, strongest first. ``alone`` has the probabilities without the document around it."""
+
+    alone: dict[str, float]
+    reasons: list[ReasonAnswer]
+    neighbours: list[NeighbourAnswer]
+
+
+class Removed(TypedDict):
+    """A paragraph that was not kept: its place in the document from 0, its text, label and the label's probability;
+    ``why`` only with ``explain``.
+    """
+
+    index: int
+    text: str
+    label: str
+    score: float
+    why: NotRequired[Why]
+
+
+class Tagged(Removed):
+    """A paragraph and its tag; ``scores`` are the probabilities of all labels."""
+
+    scores: dict[str, float]
+
+
+class TagAnswer(TypedDict):
+    """A document's paragraphs, in order. ``model`` is the first 12 hex digits of the model file's sha256."""
+
+    id: str
+    model: str
+    paragraphs: list[Tagged]
+
+
+class CleanAnswer(TypedDict):
+    """What is left of a document: the kept paragraphs with a blank line between, and those removed."""
+
+    id: str
+    model: str
+    text: str
+    removed: list[Removed]
+
+
+def model_name(manifest: Mapping[str, Any]) -> str:
+    """The short name of a model."""
+    return str(manifest["sha256"])[:12]
+
+
+def removed(index: int, paragraph: Paragraph, tag: Tag) -> Removed:
+    """A paragraph as it is told of when it is not kept."""
+    return {"index": index, "text": paragraph.text, "label": tag.label, "score": tag.score}
+
+
+def tagged(index: int, paragraph: Paragraph, tag: Tag) -> Tagged:
+    """A paragraph as it is told of with its tag."""
+    return {**removed(index, paragraph, tag), "scores": tag.scores}
+
+
+def why(explanation: Explanation) -> Why:
+    """An explanation as it is told, its strongest reasons only."""
+    return {
+        "alone": explanation.alone,
+        "reasons": [
+            {"kind": reason.kind, "name": reason.name, "weight": reason.weight}
+            for reason in explanation.reasons[:MAX_REASONS]
+        ],
+        "neighbours": [{"index": one.index, "weight": one.weight} for one in explanation.neighbours],
+    }
+
+
+def cleaned(paragraphs: Sequence[Paragraph], tags: Sequence[Tag], keep: frozenset[str]) -> str:
+    """The text of the paragraphs whose label is kept, a blank line between."""
+    return "\n\n".join(one.text for one, tag in zip(paragraphs, tags, strict=True) if tag.label in keep)

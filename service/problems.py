@@ -1,0 +1,166 @@
+"""Every error of the service as RFC 9457 problem details; of the input they tell nothing but names of fields."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import uuid4
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException as BareHTTPException
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE_PREFIX: Final = "urn:problem-type:boilertag:"
+MAX_ERRORS: Final = 20  # field errors told in one answer
+_MAX_NAME: Final = 64  # characters of a field's name that are repeated
+
+_log = logging.getLogger("boilertag")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of problem: the end of its URI, its status and its title."""
+
+    name: str
+    status: int
+    title: str
+
+
+NOT_JSON: Final = Kind("not-json", 400, "The body is not JSON")
+BODY_TOO_LARGE: Final = Kind("body-too-large", 413, "The body is too large")
+PARAGRAPH_TOO_LONG: Final = Kind("paragraph-too-long", 413, "A paragraph is too long")
+TOO_MANY_PARAGRAPHS: Final = Kind("too-many-paragraphs", 413, "The document has too many paragraphs")
+TOO_LONG_TO_EXPLAIN: Final = Kind("too-long-to-explain", 413, "The document is too long to be explained")
+HTML_TOO_COMPLEX: Final = Kind("html-too-complex", 413, "The HTML is too complex")
+WRONG_MEDIA_TYPE: Final = Kind("wrong-media-type", 415, "The body must be application/json")
+INVALID_FIELDS: Final = Kind("invalid-fields", 422, "The body is JSON but not a document")
+NOT_READY: Final = Kind("not-ready", 503, "The model is not loaded")
+KINDS: Final = (
+    NOT_JSON,
+    BODY_TOO_LARGE,
+    PARAGRAPH_TOO_LONG,
+    TOO_MANY_PARAGRAPHS,
+    TOO_LONG_TO_EXPLAIN,
+    HTML_TOO_COMPLEX,
+    WRONG_MEDIA_TYPE,
+    INVALID_FIELDS,
+    NOT_READY,
+)
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    pointer: str = Field(description="The field's place in the body: a JSON pointer as a URI fragment.")
+    detail: str
+
+
+class ProblemDetails(BaseModel):
+    """Problem details of RFC 9457."""
+
+    type: str = Field(description="Which problem it is; about:blank where the status says all.")
+    title: str
+    status: int
+    detail: str = Field(description="What was wrong this time, and what to do.")
+    instance: str | None = Field(None, description="What the service's log calls this occurrence; only of status 500.")
+    errors: list[FieldError] | None = Field(None, max_length=MAX_ERRORS, description="The fields at fault.")
+
+
+class Problem(HTTPException):
+    """An error with its answer. Raised anywhere while a request is served, it becomes the response."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str,
+        errors: Iterable[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(kind.status, detail, dict(headers or {}))
+        self.kind = kind
+        self.errors = tuple(errors)
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """The JSON pointer, as a URI fragment, of the place that keys and indices lead to; long keys are shortened."""
+    parts = [str(part) for part in path]
+    short = [part if len(part) <= _MAX_NAME else part[: _MAX_NAME - 1] + "…" for part in parts]
+    return "#" + "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in short)
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the app a problem."""
+    app.add_exception_handler(Problem, _answer_problem)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(BareHTTPException, _answer_http)
+    app.add_exception_handler(Exception, _answer_bug)
+
+
+def _response(
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    kind: str = "about:blank",
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    body = {"type": kind, "title": title, "status": status, "detail": detail, **more}
+    return Response(json.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def _answer_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    kind = error.kind
+    more = {"errors": [one.model_dump() for one in error.errors]} if error.errors else {}
+    return _response(kind.status, kind.title, error.detail, kind=TYPE_PREFIX + kind.name, headers=error.headers, **more)
+
+
+# Pydantic speaks of inputs and dictionaries where the reader has fields and JSON.
+_WORDS: Final = {
+    "extra_forbidden": "There is no such field",
+    "missing": "This field is missing",
+    "model_attributes_type": "Must be a JSON object",
+    "model_type": "Must be a JSON object",
+}
+
+
+def _answer_invalid(request: Request, error: Exception) -> Response:
+    """Pydantic's findings; of each only its place and its message, which hold none of the input's values."""
+    assert isinstance(error, RequestValidationError)
+    found = [
+        FieldError(pointer=pointer(_path(one["loc"])), detail=_WORDS.get(one["type"], one["msg"]))
+        for one in error.errors()[:MAX_ERRORS]
+    ]
+    first = found[0]
+    detail = f"{first.pointer}: {first.detail}" if first.pointer != "#" else first.detail
+    return _answer_problem(request, Problem(INVALID_FIELDS, detail, found))
+
+
+def _path(loc: tuple[str | int, ...]) -> list[str | int]:
+    # Pydantic puts the kind of a paragraph that it chose behind the paragraph's index: no part of the body.
+    path = list(loc[1:])
+    return [part for i, part in enumerate(path) if not (i and isinstance(path[i - 1], int))]
+
+
+_BLANK_DETAILS: Final = {
+    404: "There is nothing at this address; /docs lists what there is.",
+    405: "This address does not answer this method; the Allow header names those that it does.",
+}
+
+
+def _answer_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, BareHTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    return _response(error.status_code, title, _BLANK_DETAILS.get(error.status_code, title), headers=error.headers)
+
+
+def _answer_bug(_: Request, error: Exception) -> Response:
+    instance = uuid4().urn
+    _log.error("%s: %s; the traceback follows", instance, type(error).__name__)
+    detail = "The service failed. This is a bug of the service, not of the request; its log says more at this instance."
+    return _response(500, HTTPStatus(500).phrase, detail, instance=instance)

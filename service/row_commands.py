@@ -1,0 +1,174 @@
+"""The commands that work on files of paragraph rows: score, train, evaluate, corpus."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from classifier.errors import BoilertagError
+from service.progress import ProgressLine
+
+WEB_LABELS: Final = Path("datasets/web-labels.tsv.gz")
+
+
+def fill_score(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="rows to score; - reads JSON lines from standard input")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write them (default: - as JSONL)")
+    parser.add_argument("--model", metavar="DIR", type=Path, help="model folder; without it the default model")
+    parser.add_argument("--no-context", action="store_true", help="judge each paragraph without those around it")
+    parser.add_argument("--workers", metavar="N", type=_positive, default=1, help="threads that score (default 1)")
+    parser.add_argument("--text-column", metavar="NAME", default="text", help="the column of the paragraph")
+
+
+def score(args: argparse.Namespace) -> int:
+    from classifier import Tagger
+    from classifier.scoring import score_file
+
+    tagger = Tagger.load(args.model)
+    with ProgressLine() as line:
+        done = score_file(
+            args.file,
+            args.output,
+            tagger,
+            context=not args.no_context,
+            workers=args.workers,
+            text_column=args.text_column,
+            progress=line.rows,
+        )
+    shares = ", ".join(f"{label} {n:,} ({n / max(done.rows, 1):.1%})" for label, n in done.labels.items())
+    _say(f"{done.rows:,} rows of {done.documents:,} documents: {shares}; unsure {done.unsure_share:.1%}")
+    return 0
+
+
+def _fill_labelled(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="files of labelled rows")
+    parser.add_argument("--folds", metavar="N", type=_folds, default=5, help="folds to hold out in turn (default 5)")
+    parser.add_argument(
+        "--group", metavar="COLUMN", default="site", help="rows alike in this column share a fold (default site)"
+    )
+
+
+def fill_train(parser: argparse.ArgumentParser) -> None:
+    _fill_labelled(parser)
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the model folder to write")
+    parser.add_argument(
+        "--weights", metavar="W", nargs="+", type=float, help="how much the rows of each file count (default 1 each)"
+    )
+    parser.add_argument("--no-figures", action="store_true", help="do not judge held-out folds: several times faster")
+
+
+def train(args: argparse.Namespace) -> int:
+    from training.data import dataset
+    from training.fit import Settings
+    from training.train import read, replace_folder
+    from training.train import train as fit_and_judge
+
+    weights = args.weights or [1.0] * len(args.files)
+    if len(weights) != len(args.files) or min(weights) <= 0:
+        raise BoilertagError(f"--weights: {len(args.files)} files need as many weights above 0")
+    data = dataset(read(args.files, weights, args.group, _say))
+    with ProgressLine() as line:
+        model = fit_and_judge(data, Settings(inner_folds=args.folds), line.step, figures=not args.no_figures)
+    replace_folder(model, args.output)
+    for mode, figures in model.manifest.get("held_out", {}).items():
+        low, high = figures["macro_f1_interval"]
+        print(f"{mode}: macro-F1 {figures['macro_f1']:.3f} on held-out {args.group}s ({low:.3f}–{high:.3f})")
+    print(f"{args.output}: {len(model.labels)} labels, {len(model.paragraph.ngrams):,} n-grams")
+    return 0
+
+
+def fill_evaluate(parser: argparse.ArgumentParser) -> None:
+    _fill_labelled(parser)
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--model", metavar="DIR", type=Path, help="judge this model as it is, without folds")
+    parser.add_argument(
+        "--extra", metavar="FILE", nargs="+", type=Path, default=[], help="labelled rows for the training side only"
+    )
+    parser.add_argument(
+        "--extra-weight", metavar="W", type=float, default=0.5, help="how much they count (default 0.5)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument(
+        "--errors", metavar="FILE", type=Path, help="write the rows that were taken for another, as JSONL"
+    )
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from classifier import Tagger
+    from training.data import dataset, folds
+    from training.evaluate import cross_validate, errors, judge, judged
+    from training.figures import report
+    from training.fit import Settings
+    from training.train import read
+
+    say = _say if not args.json else lambda text: None
+    documents = read(args.files, [1.0] * len(args.files), args.group, say)
+    with ProgressLine() as line:
+        if args.model:
+            tagger = Tagger.load(args.model)
+            data = dataset(documents, tagger.labels)
+            by_mode = judge(tagger, data)
+        else:
+            extra = read(args.extra, [args.extra_weight] * len(args.extra), args.group, say)
+            data = dataset([*documents, *extra])
+            fold_of = np.concatenate([folds(documents, args.folds), np.full(len(extra), -1)])
+            by_mode = cross_validate(data, fold_of, Settings(inner_folds=args.folds), line.step)
+    found = {mode: judged(data, p) for mode, p in by_mode.items() if not np.isnan(p[:, 0]).all()}
+    if args.json:
+        print(json.dumps({mode: one.figures() for mode, one in found.items()}))
+    else:
+        for mode, one in found.items():
+            print(f"\n== {mode}", *report(one), sep="\n")
+    if args.errors:
+        from classifier.rows import write_rows
+
+        write_rows(args.errors, errors(data, by_mode))
+    return 0
+
+
+def fill_corpus(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Rebuilds the labelled rows of public web pages from clones of their collections, at DIR/<owner>/<name>/."
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="the folder that holds the clones")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write the rows (default -)")
+    parser.add_argument(
+        "--labels", metavar="FILE", type=Path, default=WEB_LABELS, help=f"the labels by hash (default {WEB_LABELS})"
+    )
+
+
+def corpus(args: argparse.Namespace) -> int:
+    from classifier.rows import write_rows
+    from training.corpus import Report, read_labels, rebuild
+
+    if not args.folder.is_dir():
+        raise BoilertagError(f"{args.folder}: no such folder")
+    report = Report()
+    write_rows(args.output, rebuild(read_labels(args.labels), args.folder, report))
+    print(*report.lines(), sep="\n", file=sys.stderr)
+    return 0 if report.documents else 1
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _positive(raw: str) -> int:
+    value = int(raw)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def _folds(raw: str) -> int:
+    value = int(raw)
+    if value < 3:
+        raise ValueError
+    return value
+
+
+_positive.__name__ = "number above 0"  # argparse puts these into its messages
+_folds.__name__ = "number of folds (3 or more)"

@@ -1,0 +1,104 @@
+"""The service's settings: from flags, else from the environment, else the defaults here; one place checks them."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Final, Self, get_args
+
+from classifier.errors import BoilertagError
+
+PREFIX: Final = "BOILERTAG_"
+_NEAR: Final = 0.85  # likeness of a misspelt name, which shares its prefix with all others
+_CORES: Final = os.cpu_count() or 1
+
+
+class SettingError(BoilertagError):
+    """A setting has a senseless value, or its name is no setting's."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a setting is for and, of a number, from where to where it may go."""
+
+    says: str
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set of the service. ``max_body_bytes`` is the variable ``BOILERTAG_MAX_BODY_BYTES`` and the flag
+    ``--max-body-bytes``; the others likewise.
+
+    Raises:
+        SettingError: a value is of no use.
+    """
+
+    host: Annotated[str, About("address to listen at; the default is reached from this machine only")] = "127.0.0.1"
+    port: Annotated[int, About("port to listen at", 1, 65535)] = 8000
+    model: Annotated[Path | None, About("model folder; without it the model that comes with boilertag")] = None
+    workers: Annotated[int, About("processes, each with a model of its own", 1, 256)] = 1
+    threads: Annotated[int, About("documents tagged at once in each process", 1, 256)] = _CORES
+    max_body_bytes: Annotated[int, About("bytes of a request's body", 1, 1 << 30)] = 16 << 20
+    max_paragraphs: Annotated[int, About("paragraphs of a document", 1, 10_000_000)] = 20_000
+    max_paragraph_characters: Annotated[int, About("characters of a paragraph", 1, 1 << 30)] = 1_000_000
+    max_html_seconds: Annotated[int, About("seconds that splitting a page's HTML may take", 1, 3600)] = 10
+    # An explanation tags the document a dozen times, so the cost goes by one times the other.
+    max_explained_paragraphs: Annotated[int, About('paragraphs of a document with "explain"', 0, 1_000_000)] = 200
+    max_explained_characters: Annotated[int, About('characters of a document with "explain"', 0, 1 << 30)] = 100_000
+
+    def __post_init__(self) -> None:
+        if not self.host or any(c.isspace() or not c.isprintable() for c in self.host):
+            raise SettingError(f"host must be an address or a name, not {self.host!r}")
+        for name, about in ABOUT.items():
+            if about.low is not None and about.high is not None:
+                value = getattr(self, name)
+                if type(value) is not int or not about.low <= value <= about.high:
+                    raise SettingError(f"{name} must be a number from {about.low} to {about.high}, not {value!r}")
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Self:
+        """Settings from ``flags`` that are not None, else from the variables of an environment.
+
+        Raises:
+            SettingError: a variable begins with ``BOILERTAG_`` and is no setting, or a value is of no use.
+        """
+        names = {variable(name): name for name in ABOUT}
+        values: dict[str, Any] = {}
+        for name, raw in environment.items():
+            if not name.startswith(PREFIX):
+                continue
+            if name not in names:
+                near = difflib.get_close_matches(name, names, 1, _NEAR)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+                raise SettingError(f"the environment's {name} is no setting; {hint}")
+            values[names[name]] = _parse(name, raw, is_number=ABOUT[names[name]].low is not None)
+        values |= {name: value for name, value in (flags or {}).items() if value is not None}
+        if values.get("model") is not None:
+            values["model"] = Path(values["model"])
+        return cls(**values)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that :meth:`read` makes the same settings of."""
+        values = {variable(name): getattr(self, name) for name in ABOUT}
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+
+ABOUT: Final[Mapping[str, About]] = {one.name: get_args(one.type)[1] for one in fields(Settings)}
+
+
+def variable(name: str) -> str:
+    """The name of a setting's environment variable."""
+    return PREFIX + name.upper()
+
+
+def _parse(name: str, raw: str, *, is_number: bool) -> Any:
+    if not raw:
+        raise SettingError(f"the environment's {name} is empty; unset it or give it a value")
+    if not is_number:
+        return raw
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 20):
+        raise SettingError(f"the environment's {name} must be a whole number, not {raw[:40]!r}")
+    return int(raw)

@@ -1,0 +1,64 @@
+"""Settings by flags, environment and default."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from service.settings import SettingError, Settings
+
+
+def test_defaults_listen_to_this_machine_only() -> None:
+    settings = Settings.read({})
+    assert (settings.host, settings.port, settings.workers, settings.model) == ("127.0.0.1", 8000, 1, None)
+    assert settings.threads == os.cpu_count()
+
+
+def test_flags_go_before_environment_and_environment_before_defaults() -> None:
+    environment = {"BOILERTAG_PORT": "9000", "BOILERTAG_WORKERS": "2", "BOILERTAG_MODEL": "here", "PATH": "/bin"}
+    settings = Settings.read(environment, {"port": 9001, "workers": None, "host": None})
+    assert (settings.port, settings.workers, settings.model) == (9001, 2, Path("here"))
+
+
+def test_environment_makes_the_same_settings() -> None:
+    for settings in (Settings(), Settings(host="::1", port=1, model=Path("a b"), max_paragraphs=7)):
+        assert Settings.read(settings.environment()) == settings
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"BOILERTAG_PROT": "1"}, "BOILERTAG_PROT is no setting; did you mean BOILERTAG_PORT?"),
+        ({"BOILERTAG_ZEBRA": "1"}, "BOILERTAG_ZEBRA is no setting; there are BOILERTAG_HOST"),
+        ({"BOILERTAG_port": "1"}, "BOILERTAG_port is no setting"),
+        ({"BOILERTAG_PORT": "tcp://10.0.0.1:80"}, "BOILERTAG_PORT must be a whole number, not 'tcp://10.0.0.1:80'"),
+        ({"BOILERTAG_PORT": ""}, "BOILERTAG_PORT is empty"),
+        ({"BOILERTAG_PORT": " 80"}, "must be a whole number"),
+        ({"BOILERTAG_PORT": "-1"}, "must be a whole number"),
+        ({"BOILERTAG_PORT": "٨٠"}, "must be a whole number"),
+        ({"BOILERTAG_PORT": "9" * 5_000}, "must be a whole number"),
+        ({"BOILERTAG_PORT": "65536"}, "port must be a number from 1 to 65535, not 65536"),
+        ({"BOILERTAG_PORT": "0"}, "port must be a number"),
+        ({"BOILERTAG_WORKERS": "0"}, "workers must be"),
+        ({"BOILERTAG_THREADS": "0"}, "threads must be"),
+        ({"BOILERTAG_MAX_BODY_BYTES": "0"}, "max_body_bytes must be"),
+        ({"BOILERTAG_HOST": "a b"}, "host must be an address"),
+        ({"BOILERTAG_MODEL": ""}, "BOILERTAG_MODEL is empty"),
+    ],
+    ids=str,
+)
+def test_senseless_values_are_refused_in_one_line(environment: dict[str, str], says: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        Settings.read(environment)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 500
+
+
+def test_flags_are_checked_as_well() -> None:
+    with pytest.raises(SettingError, match="port must be"):
+        Settings.read({}, {"port": 70_000})
+    with pytest.raises(SettingError, match="workers must be"):
+        Settings(workers=True)
+    with pytest.raises(SettingError, match="host must be"):
+        Settings(host="")

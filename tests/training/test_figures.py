@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.figures import Judged, calibration_error, confusion, f1_scores, macro_f1, report
+
+
+def judged(y: list[int], guess: list[int], score: float = 0.8) -> Judged:
+    """Rows of three labels that were guessed with one score."""
+    probabilities = np.full((len(y), 3), (1 - score) / 2)
+    probabilities[np.arange(len(y)), guess] = score
+    return Judged(
+        labels=("content", "appeal", "navigation"),
+        y=np.array(y),
+        probabilities=probabilities,
+        lengths=np.array([100, 10, 20, 200] * (len(y) // 4)),
+        groups=np.array([f"site{i % 2}" for i in range(len(y))]),
+        facets={"lang": np.array(["en"] * len(y))},
+    )
+
+
+def test_confusion_and_f1_by_hand() -> None:
+    table = confusion(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1]), 4)
+    assert table[0].tolist() == [1, 1, 0, 0]
+    f1 = f1_scores(table)
+    assert f1[:3] == pytest.approx([2 / 3, 0.5, 0.0])
+    assert np.isnan(f1[3])
+    assert macro_f1(table) == pytest.approx((2 / 3 + 0.5) / 3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60))
+def test_f1_is_that_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    from sklearn.metrics import f1_score
+
+    y, guess = (np.array(side) for side in zip(*pairs, strict=True))
+    present = np.unique(np.concatenate([y, guess]))
+    ours = f1_scores(confusion(y, guess, 3))[present]
+    assert ours == pytest.approx(f1_score(y, guess, labels=present, average=None))
+
+
+def test_calibration_error_by_hand() -> None:
+    right = np.array([True, True, False, False])
+    assert calibration_error(right, np.full(4, 0.5)) == 0.0
+    assert calibration_error(right, np.array([0.9, 0.9, 0.1, 0.1])) == pytest.approx(0.1)
+    assert calibration_error(np.array([False]), np.array([1.0])) == 1.0
+
+
+def test_content_by_paragraph_and_by_character() -> None:
+    figures = judged([0, 0, 1, 2], [0, 2, 0, 2]).figures()
+    assert figures["content"]["by_paragraph"] == {"f1": 0.5, "content_kept": 0.5, "boilerplate_removed": 0.5}
+    kept, removed = 100 / 110, 200 / 220
+    assert figures["content"]["by_character"]["content_kept"] == pytest.approx(kept, abs=1e-4)
+    assert figures["content"]["by_character"]["boilerplate_removed"] == pytest.approx(removed, abs=1e-4)
+
+
+def test_interval_holds_the_figure_and_is_the_same_each_time() -> None:
+    one = judged([0, 1, 2, 0] * 20, [0, 1, 2, 2] * 20)
+    figures = one.figures()
+    low, high = figures["macro_f1_interval"]
+    assert low <= figures["macro_f1"] <= high
+    assert one.figures() == figures
+
+
+def test_report_names_every_label_language_and_length() -> None:
+    lines = "\n".join(report(judged([0, 1, 2, 0] * 30, [0, 1, 2, 0] * 30)))
+    for said in ("macro-F1 1.0000", "content", "appeal", "navigation", "by lang:", "en: macro-F1", "by characters:"):
+        assert said in lines

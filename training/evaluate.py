@@ -1,0 +1,116 @@
+"""How good a model is on sites that it has not seen."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier import RowError, Tagger, context
+from training import fit
+from training.data import Dataset
+from training.figures import Judged
+from training.fit import Progress, Settings
+
+MODES: Final = ("paragraph", "text", "html")
+
+
+def cross_validate(
+    data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Progress
+) -> dict[str, NDArray[np.float64]]:
+    """Probabilities of every row in each mode, shape (n_rows, n_labels), by models that have not seen its site.
+
+    Documents of fold −1 are on the training side always, and never judged. Honest throughout: the context model that
+    judges fold ``k`` is fitted on judgements by paragraph models that saw neither fold ``k`` nor the document they
+    judge. Leaving out folds ``j`` and ``k`` serves both ways round, so that ``n`` folds take n(n + 1)/2 fits.
+
+    Raises:
+        RowError: there are fewer than three folds.
+    """
+    used = [int(f) for f in np.unique(fold_of) if f >= 0]
+    if len(used) < 3:
+        raise RowError(f"{len(used)} folds; the context model needs three or more to be judged fairly")
+    say("counting n-grams")
+    counts = fit.count(data.texts)
+    # Always-training documents are dealt out too: pairs leave them out with a fold, for their own judgements.
+    dealt = np.where(fold_of >= 0, fold_of, np.resize(used, len(fold_of)))
+    left_out: dict[tuple[int, ...], NDArray[np.bool_]] = {(f,): fold_of == f for f in used}
+    left_out |= {pair: np.isin(dealt, pair) for pair in itertools.combinations(used, 2)}
+    say(f"fitting {len(left_out)} paragraph models")
+    logits = fit.held_out_logits(counts, data, left_out, settings)
+    row_fold = np.repeat(fold_of, np.diff(data.starts))
+    row_dealt = np.repeat(dealt, np.diff(data.starts))
+    out = {mode: np.full((data.n_rows, len(data.labels)), np.nan) for mode in MODES}
+    for k in used:
+        say(f"judging fold {used.index(k) + 1} of {len(used)}")
+        held_out = np.zeros((data.n_rows, len(data.labels)))
+        others = [j for j in used if j != k]
+        for j in others:
+            rows = (row_dealt == j) | ((row_dealt == k) & (row_fold < 0))
+            held_out[rows] = logits[min(j, k), max(j, k)][rows]
+        passes = fit.fit_context_models(data, np.flatnonzero(fold_of != k), held_out, settings)
+        test = np.flatnonzero(fold_of == k)
+        for mode, chosen in zip(MODES, ((), *passes), strict=True):
+            viewed = fit.look(data, test, ("page",), with_hints=mode == "html", seed=0)
+            run = context.run(chosen, viewed.surroundings, logits[k,][viewed.rows])
+            out[mode][viewed.rows] = context.softmax(run)
+    return out
+
+
+def judged(data: Dataset, probabilities: NDArray[np.float64]) -> Judged:
+    """The rows that have probabilities, ready for figures."""
+    rows = ~np.isnan(probabilities[:, 0])
+    sizes = np.diff(data.starts)
+    names = sorted({name for document in data.documents for name in document.facets})
+    facets = {
+        name: np.repeat([document.facets.get(name, "") for document in data.documents], sizes)[rows] for name in names
+    }
+    return Judged(
+        labels=data.labels,
+        y=data.y[rows],
+        probabilities=probabilities[rows],
+        lengths=np.array([len(text) for text in data.texts], np.int64)[rows],
+        groups=np.repeat([document.group for document in data.documents], sizes)[rows],
+        facets=facets,
+    )
+
+
+def judge(tagger: Tagger, data: Dataset) -> dict[str, NDArray[np.float64]]:
+    """Probabilities of every row in each mode by a model as it is. The data's labels must be the model's.
+
+    Rows of documents without HTML hints are nan in the mode that needs them.
+    """
+    without = [[paragraph.text for paragraph in document.paragraphs] for document in data.documents]
+    out = {
+        "paragraph": tagger.probabilities(without, context=False),
+        "text": tagger.probabilities(without),
+        "html": tagger.probabilities([document.paragraphs for document in data.documents]),
+    }
+    hinted = [all(p.tag and p.link_density is not None for p in document.paragraphs) for document in data.documents]
+    out["html"][~data.rows_of(np.array(hinted, bool))] = np.nan
+    return out
+
+
+def errors(data: Dataset, by_mode: Mapping[str, NDArray[np.float64]]) -> Iterator[dict[str, Any]]:
+    """The rows that a mode took for another label, surest first: the paragraph, its neighbours, and what it was taken
+    for.
+    """
+    for mode, probabilities in by_mode.items():
+        guess = probabilities.argmax(axis=1)
+        wrong = np.flatnonzero(~np.isnan(probabilities[:, 0]) & (guess != data.y))
+        document_of = np.repeat(np.arange(len(data.documents)), np.diff(data.starts))
+        for i in wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")].tolist():
+            document = data.documents[document_of[i]]
+            first, last = data.starts[document_of[i]], data.starts[document_of[i] + 1] - 1
+            yield {
+                "mode": mode,
+                "group": document.group,
+                **document.facets,
+                "before": data.texts[i - 1] if i > first else None,
+                "text": data.texts[i],
+                "after": data.texts[i + 1] if i < last else None,
+                "label": data.labels[data.y[i]],
+                "taken_for": data.labels[guess[i]],
+                "score": round(float(probabilities[i, guess[i]]), 4),
+            }

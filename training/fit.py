@@ -1,0 +1,307 @@
+"""Fitting: labelled documents to a model.
+
+The paragraph model is scikit-learn's TF-IDF and multinomial logistic regression. The context model is fitted on what
+the paragraph model says of documents whose site it has not seen, or it would learn to trust memorised text; its second
+pass on what the first says, in-sample, since a model of a few hundred weights hardly memorises and out-of-fold
+judgements would betray, next to the features they were made from, which fold they were left out of.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Final, Literal, TypeVar
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+
+from classifier import context, kernel
+from classifier.context import Features, Pass, Surroundings
+from classifier.echoes import echoes
+from classifier.features import NGRAMS, SHAPE_NAMES
+from classifier.folder import Model
+from classifier.kernel import Weights
+from training.data import Dataset
+
+Progress = Callable[[str], None]
+LeftOut = TypeVar("LeftOut", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen in fitting.
+
+    Attributes:
+        min_count: paragraphs that an n-gram of each channel must stand in to be kept.
+        max_ngrams: how many n-grams of both channels together are kept, those that move scores most.
+        paragraph_c: inverse regularisation of the paragraph model (scikit-learn's ``C``).
+        shape_scale: size of a shape feature beside the unit length of each TF-IDF channel.
+        context_c: inverse regularisation of the context model.
+        context_weight: factor on the weight of documents of weight under 1 in fitting the context model.
+        inner_folds: folds of groups for the paragraph model's judgements that the context model is fitted on.
+        seed: of everything random.
+    """
+
+    min_count: tuple[int, int] = (3, 5)
+    max_ngrams: int = 200_000
+    paragraph_c: float = 8.0
+    shape_scale: float = 0.3
+    context_c: float = 0.05
+    context_weight: float = 0.5
+    inner_folds: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each n-gram stands in each paragraph, for all n-grams there are, and the paragraphs' shapes."""
+
+    matrices: dict[str, sparse.csr_matrix]
+    names: dict[str, NDArray[np.str_]]
+    shapes: sparse.csr_matrix
+
+
+def count(texts: Sequence[str]) -> Counts:
+    """Counts the n-grams of both channels; the vocabulary is chosen later, from each fold's training side."""
+
+    def channel(name: str) -> tuple[sparse.csr_matrix, NDArray[np.str_]]:
+        vectorizer = CountVectorizer(analyzer=NGRAMS[name], dtype=np.float32)
+        matrix = vectorizer.fit_transform(texts)
+        return matrix.tocsr(), vectorizer.get_feature_names_out()
+
+    done = joblib.Parallel(n_jobs=2)(joblib.delayed(channel)(name) for name in NGRAMS)
+    bins = kernel.shape_bins(texts)
+    rows = np.repeat(np.arange(len(texts)), bins.shape[1])
+    shapes = sparse.csr_matrix(
+        (np.ones(bins.size, np.float32), (rows, bins.ravel())), shape=(len(texts), len(SHAPE_NAMES))
+    )
+    return Counts(
+        matrices={name: matrix for name, (matrix, _) in zip(NGRAMS, done, strict=True)},
+        names={name: names for name, (_, names) in zip(NGRAMS, done, strict=True)},
+        shapes=shapes,
+    )
+
+
+def fit_paragraph_model(counts: Counts, data: Dataset, rows: NDArray[np.bool_], settings: Settings) -> Weights:
+    """Fits the paragraph model on the chosen rows: first on all n-grams, then on those that moved scores most."""
+    blocks, names, idfs = [], [], []
+    for (channel, matrix), least in zip(counts.matrices.items(), settings.min_count, strict=True):
+        chosen = matrix[rows]
+        kept = np.flatnonzero(np.bincount(chosen.indices, minlength=chosen.shape[1]) >= least)
+        blocks.append(chosen[:, kept])
+        names.append(counts.names[channel][kept])
+    shapes = counts.shapes[rows] * np.float32(settings.shape_scale)
+    y, weights = data.y[rows], data.weights[rows]
+    regression = LogisticRegression(C=settings.paragraph_c, tol=3e-3, max_iter=300, warm_start=True)
+    n = sum(map(len, names))
+    if n > settings.max_ngrams:
+        scaled = [TfidfTransformer(sublinear_tf=True).fit_transform(block) for block in blocks]
+        regression.fit(sparse.hstack([*scaled, shapes], format="csr", dtype=np.float32), y, weights)
+        coef = regression.coef_ - regression.coef_.mean(axis=0)
+        # How far the n-gram moves scores over the rows, as a root mean square.
+        squares = np.concatenate([np.asarray(block.multiply(block).sum(axis=0)).ravel() for block in scaled])
+        moved = np.abs(coef[:, :n]).max(axis=0) * np.sqrt(squares)
+        best = np.sort(np.argpartition(-moved, settings.max_ngrams)[: settings.max_ngrams])
+        regression.coef_ = regression.coef_[:, np.concatenate([best, np.arange(n, coef.shape[1])])]
+        bounds = np.cumsum([0, *map(len, names)])
+        for i, (low, high) in enumerate(pairwise(bounds)):
+            kept = best[(best >= low) & (best < high)] - low
+            blocks[i], names[i] = blocks[i][:, kept], names[i][kept]
+        n = len(best)
+    for i, block in enumerate(blocks):
+        tfidf = TfidfTransformer(sublinear_tf=True)
+        blocks[i] = tfidf.fit_transform(block)
+        idfs.append(tfidf.idf_)
+    regression.set_params(tol=1e-3)
+    regression.fit(sparse.hstack([*blocks, shapes], format="csr", dtype=np.float32), y, weights)
+    coef, bias = _all_labels(regression, len(data.labels))
+    return Weights(
+        ngrams=tuple(str(name) for part in names for name in part),
+        n_words=len(names[0]),
+        idf=np.concatenate(idfs).astype(np.float32),
+        weights=np.ascontiguousarray(coef[:n], np.float32),
+        shape=np.ascontiguousarray(coef[n:] * settings.shape_scale, np.float32),
+        intercept=bias.astype(np.float32),
+    )
+
+
+_NEVER_SEEN: Final = -20.0  # logit of a label that the rows fitted on do not have
+
+
+def _all_labels(regression: LogisticRegression, n_labels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights, of shape (n_features, n_labels), and intercepts for all labels, seen in fitting or not."""
+    coef, bias = np.asarray(regression.coef_, np.float64), np.asarray(regression.intercept_, np.float64)
+    if len(coef) == 1:  # two labels: scikit-learn keeps the second's log-odds alone
+        coef, bias = np.vstack([-coef, coef]) / 2, np.concatenate([-bias, bias]) / 2
+    weights = np.zeros((coef.shape[1], n_labels))
+    intercept = np.full(n_labels, _NEVER_SEEN)
+    weights[:, regression.classes_] = coef.T
+    intercept[regression.classes_] = bias
+    return weights, intercept
+
+
+def held_out_logits(
+    counts: Counts, data: Dataset, left_out: Mapping[LeftOut, NDArray[np.bool_]], settings: Settings
+) -> dict[LeftOut, NDArray[np.float64]]:
+    """For each choice of documents left out of fitting, the paragraph model's logits of every row."""
+    codes, ends = kernel.join(data.texts)
+
+    def one(documents: NDArray[np.bool_]) -> NDArray[np.float64]:
+        weights = fit_paragraph_model(counts, data, ~data.rows_of(documents), settings)
+        return kernel.Kernel(weights).score(codes, ends)
+
+    done = joblib.Parallel(n_jobs=2)(joblib.delayed(one)(documents) for documents in left_out.values())
+    return dict(zip(left_out, done, strict=True))
+
+
+# -- Context ---------------------------------------------------------------------------------------------------------
+
+View = Literal["page", "article", "window", "line"]
+VIEWS: Final[tuple[View, ...]] = ("page", "article", "window", "line")
+_VIEW_WEIGHTS: Final[dict[View, float]] = {"page": 1.0, "article": 0.3, "window": 0.3, "line": 0.1}
+
+
+def view(data: Dataset, d: int, kind: View, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The rows of document ``d`` that reach a user in some form of it.
+
+    A whole page; what an extractor leaves, most boilerplate gone and some content too; a stretch that someone pasted;
+    one line. Which label is content is not known here: the commonest of the document's long paragraphs counts as such.
+    """
+    rows = np.arange(data.starts[d], data.starts[d + 1])
+    if kind == "article":
+        lengths = np.array([len(data.texts[i]) for i in rows])
+        mass = np.bincount(data.y[rows], np.minimum(lengths, 300), len(data.labels))
+        kept_share = np.where(np.arange(len(mass)) == mass.argmax(), 0.97, rng.choice([0.05, 0.2, 0.5]))
+        kept = rows[rng.random(len(rows)) < kept_share[data.y[rows]]]
+        return kept if len(kept) else rows[:1]
+    if kind == "window":
+        size = int(rng.integers(2, 26))
+        first = int(rng.integers(0, max(1, len(rows) - size + 1)))
+        return rows[first : first + size]
+    if kind == "line":
+        return rows[[int(rng.integers(0, len(rows)))]]
+    return rows
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """Views of documents laid end to end, as the context model sees them; ``rows`` are rows of the data set."""
+
+    rows: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    surroundings: Surroundings
+
+
+def look(data: Dataset, documents: NDArray[np.int64], views: Sequence[View], *, with_hints: bool, seed: int) -> Viewed:
+    """The views of the chosen documents; with hints, of those documents alone that have them throughout."""
+    rng = np.random.default_rng(seed)
+    pieces, weights = [], []
+    for d in documents:
+        paragraphs = data.documents[d].paragraphs
+        if with_hints and not all(p.tag and p.link_density is not None for p in paragraphs):
+            continue
+        for kind in views:
+            rows = view(data, int(d), kind, rng)
+            pieces.append(rows)
+            weights.append(np.full(len(rows), _VIEW_WEIGHTS[kind]))
+    if not pieces:
+        return Viewed(
+            np.empty(0, np.int64), np.empty(0), Surroundings(np.empty(0), np.empty((0, 0)), np.zeros(1, np.int64), None)
+        )
+    rows = np.concatenate(pieces)
+    starts = np.cumsum([0, *map(len, pieces)])
+    texts = [data.texts[i] for i in rows]
+    codes, ends = kernel.join(texts)
+    hints = None
+    if with_hints:
+        flat = [paragraph for document in data.documents for paragraph in document.paragraphs]
+        hints = context.hints((flat[i].tag or "" for i in rows), (flat[i].link_density or 0.0 for i in rows))
+    return Viewed(
+        rows=rows,
+        weights=np.concatenate(weights),
+        surroundings=Surroundings(
+            lengths=np.diff(ends, prepend=0).astype(np.float64),
+            echoes=echoes(codes, ends, starts),
+            starts=starts,
+            hints=hints,
+        ),
+    )
+
+
+def fit_context_model(
+    data: Dataset, viewed: Viewed, logits: NDArray[np.float64], settings: Settings
+) -> tuple[Pass, ...]:
+    """Fits both passes on views of documents and the paragraph model's held-out logits of their rows."""
+    n_labels = len(data.labels)
+    weights = viewed.weights * np.where(data.weights < 1, data.weights * settings.context_weight, 1.0)[viewed.rows]
+    features = Features(viewed.surroundings, n_labels)
+    passes: list[Pass] = []
+    given = logits[viewed.rows]
+    for n_pass in (0, 1):
+        seen = features.write(n_pass, given)
+        mean, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
+        regression = LogisticRegression(C=settings.context_c, tol=1e-3, max_iter=300)
+        regression.fit(((seen - mean) / spread).astype(np.float32), data.y[viewed.rows], weights)
+        coef, bias = _all_labels(regression, n_labels)
+        coef /= spread[:, None]
+        passes.append(Pass(weights=coef, bias=bias - mean @ coef))
+        given = passes[-1].apply(seen)
+    return tuple(passes)
+
+
+def fit_context_models(
+    data: Dataset, documents: NDArray[np.int64], logits: NDArray[np.float64], settings: Settings
+) -> tuple[tuple[Pass, ...], tuple[Pass, ...]]:
+    """The context model without and with HTML hints; either is empty where the documents can't teach it."""
+
+    def one(with_hints: bool) -> tuple[Pass, ...]:
+        viewed = look(data, documents, VIEWS, with_hints=with_hints, seed=settings.seed)
+        if len(np.unique(data.y[viewed.rows])) < 2 or len(viewed.rows) == len(viewed.surroundings.starts) - 1:
+            return ()
+        return fit_context_model(data, viewed, logits, settings)
+
+    text, html = one(False), one(True)
+    return text, html or text
+
+
+def fit(data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Progress) -> Model:
+    """Fits a model on all of the data; ``fold_of`` deals its documents into folds for the held-out judgements."""
+    say("counting n-grams")
+    counts = count(data.texts)
+    say("fitting the paragraph model")
+    every = np.ones(data.n_rows, bool)
+    paragraph = fit_paragraph_model(counts, data, every, settings)
+    text_passes: tuple[Pass, ...] = ()
+    html_passes: tuple[Pass, ...] = ()
+    if np.diff(data.starts).max() > 1:
+        say("judging held-out folds")
+        row_folds = np.repeat(fold_of, np.diff(data.starts))
+        logits = np.zeros((data.n_rows, len(data.labels)))
+        left_out = {int(f): fold_of == f for f in np.unique(fold_of)}
+        for fold, judged in held_out_logits(counts, data, left_out, settings).items():
+            logits[row_folds == fold] = judged[row_folds == fold]
+        say("fitting the context model")
+        text_passes, html_passes = fit_context_models(data, np.arange(len(data.documents)), logits, settings)
+    return Model(data.labels, paragraph, text_passes, html_passes, describe(data, settings))
+
+
+def describe(data: Dataset, settings: Settings) -> dict[str, Any]:
+    """What a manifest says of the training: versions, data and settings."""
+    import numba
+    import scipy
+    import sklearn
+
+    versions = {module.__name__: module.__version__ for module in (joblib, numba, np, scipy, sklearn)}
+    return {
+        "versions": versions,
+        "data": {
+            "fingerprint": data.fingerprint(),
+            "documents": len(data.documents),
+            "paragraphs": data.n_rows,
+            "by_label": {label: int((data.y == i).sum()) for i, label in enumerate(data.labels)},
+        },
+        "settings": asdict(settings),
+    }

@@ -1,0 +1,76 @@
+"""From files of labelled rows to a model folder."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier import folder
+from classifier.folder import Model
+from training import evaluate, fit
+from training.data import Dataset, Document, folds, load
+from training.fit import Progress, Settings
+
+
+def read(paths: Sequence[Path], weights: Sequence[float], group: str, say: Progress) -> list[Document]:
+    """The documents of all files, with a line on what each holds.
+
+    Raises:
+        RowError: a file can't be read as labelled rows.
+    """
+    documents = []
+    for path, weight in zip(paths, weights, strict=True):
+        found = load(path, group=group, weight=weight)
+        rows = sum(len(document.labels) for document in found)
+        say(f"{path}: {rows} rows in {len(found)} documents of {len({d.group for d in found})} {group}s")
+        documents += found
+    return documents
+
+
+def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = True) -> Model:
+    """Fits a model and, unless told not to, judges its kind on held-out groups for the manifest.
+
+    Raises:
+        RowError: there are too few groups to hold any out.
+    """
+    n_groups = len({document.group for document in data.documents})
+    fold_of = folds(data.documents, min(settings.inner_folds, n_groups), settings.seed)
+    model = fit.fit(data, fold_of, settings, say)
+    if not figures:
+        return model
+    judged = evaluate.cross_validate(data, fold_of, settings, say)
+    return replace(model, manifest={**model.manifest, "held_out": held_out(data, judged)})
+
+
+def held_out(data: Dataset, probabilities: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
+    """The figures of each mode that judged any rows."""
+    return {
+        mode: evaluate.judged(data, p).figures() for mode, p in probabilities.items() if not np.isnan(p[:, 0]).all()
+    }
+
+
+def replace_folder(model: Model, target: Path) -> None:
+    """Writes the model beside the target, reads it back, then puts it in the target's place; an old model stays in
+    place until then.
+    """
+    draft = target.with_name(f".{target.name}.new.{os.getpid()}")
+    old = target.with_name(f".{target.name}.old.{os.getpid()}")
+    try:
+        folder.write(model, draft)
+        folder.read(draft)
+        if target.exists():
+            target.rename(old)
+        try:
+            draft.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
