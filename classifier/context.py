@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from classifier.echoes import ECHOES
 
 TAGS: Final = tuple("p div li h1 h2 h3 h4 h5 h6 button label figcaption td dd dt blockquote pre".split())
+N_PASSES: Final = 2
 _REACH: Final = (4, 6)  # how many neighbours on each side the first and the second pass see one by one
 _HINT_REACH: Final = 3
 _DECAYS: Final = np.array([0.5, 0.8, 0.95])
@@ -295,7 +296,7 @@ class Features:
         self._around = surroundings
         labels = [""] * n_labels
         with_hints = surroundings.hints is not None
-        self._widths = [len(feature_names(labels, with_hints, n_pass)) for n_pass in (0, 1)]
+        self._widths = [len(feature_names(labels, with_hints, n_pass)) for n_pass in range(N_PASSES)]
         self._all = np.empty((len(surroundings.lengths), self._widths[1]))
 
     def write(self, n_pass: int, logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ ECHOES: Final = (
 )
 _LONG: Final = 100  # characters that make a paragraph long
 _MIN_LETTERS: Final = 4  # of a word that counts; of scripts without spaces, pairs of characters count
+_SEED: Final = np.uint64(1)
 _SPACE: Final = np.uint32(characters.SPACE)
 _LOWER: Final = np.uint32(characters.LOWER)
 _JOINER: Final = np.uint32(characters.JOINER)
@@ -34,29 +35,29 @@ _FOLD_MASK: Final = np.uint32(characters.FOLD_MASK)
 def _tokens(codes, start, end, table, tokens):
     """Writes the hashes of the paragraph's long words and ideograph pairs to ``tokens``; returns how many there are."""
     n = 0
-    state = np.uint64(1)
+    word = _SEED
     letters = 0
-    ideographs = 0
+    ideograph = _SEED  # the state after the ideograph just before, if there is one
     for i in range(start, end + 1):
-        entry = table[codes[i]] if i < end else np.uint32(32)
+        entry = table[codes[i]] if i < end else np.uint32(_SPACE)
         kind = (entry >> _CLASS_SHIFT) & np.uint32(7)
         if _LOWER <= kind <= _JOINER:
-            state = add_code(state, entry & _FOLD_MASK)
+            word = add_code(word, entry & _FOLD_MASK)
             letters += 1
+            ideograph = _SEED
             continue
         if letters >= _MIN_LETTERS:
-            tokens[n] = finish_key(state)
+            tokens[n] = finish_key(word)
             n += 1
+        word = _SEED
         letters = 0
         if kind == _IDEOGRAPH:
-            if ideographs:
-                tokens[n] = finish_key(add_code(state, entry & _FOLD_MASK))
+            if ideograph != _SEED:
+                tokens[n] = finish_key(add_code(ideograph, entry & _FOLD_MASK))
                 n += 1
-            state = add_code(np.uint64(1), entry & _FOLD_MASK)
-            ideographs += 1
+            ideograph = add_code(_SEED, entry & _FOLD_MASK)
         else:
-            state = np.uint64(1)
-            ideographs = 0
+            ideograph = _SEED
     return n
 
 

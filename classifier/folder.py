@@ -19,7 +19,7 @@ import joblib
 import numpy as np
 from joblib import numpy_pickle
 
-from classifier.context import Pass
+from classifier.context import N_PASSES, Pass, feature_names
 from classifier.errors import ModelError
 from classifier.features import SHAPE_NAMES
 from classifier.kernel import Weights
@@ -113,7 +113,10 @@ class _PlainUnpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
 
 
 def _unpack(raw: bytes) -> Any:
-    plain = zlib.decompressobj().decompress(raw, MAX_UNPACKED)
+    stream = zlib.decompressobj()
+    plain = stream.decompress(raw, MAX_UNPACKED)
+    if not stream.eof:
+        raise ModelError("it is cut short, or unpacks to more than a model holds")
     return _PlainUnpickler("", io.BytesIO(plain), ensure_native_byte_order=True).load()
 
 
@@ -128,7 +131,7 @@ def read(folder: Path) -> Model:
         raw = (folder / MODEL_FILE).read_bytes()
     except OSError as error:
         raise ModelError(f"{folder} is no model folder: {error.strerror}: {error.filename}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{folder / MANIFEST_FILE} is not JSON: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
         raise ModelError(f"{folder / MANIFEST_FILE}: format_version must be {FORMAT_VERSION}; train the model anew")
@@ -155,10 +158,16 @@ def _build(plain: dict[str, Any], manifest: Mapping[str, Any]) -> Model:
     )
     n, k = len(ngrams), len(labels)
     shapes = (weights.idf.shape, weights.weights.shape, weights.shape.shape, weights.intercept.shape)
-    if shapes != ((n,), (n, k), (len(SHAPE_NAMES), k), (k,)) or list(labels) != manifest.get("labels"):
+    fits = shapes == ((n,), (n, k), (len(SHAPE_NAMES), k), (k,)) and 0 <= weights.n_words <= n
+    if not fits or list(labels) != manifest.get("labels"):
         raise ModelError("its arrays do not fit each other")
     passes = {
         name: tuple(Pass(np.ascontiguousarray(p["weights"]), p["bias"]) for p in plain[name])
         for name in ("text_passes", "html_passes")
     }
+    for name, found in passes.items():
+        widths = [len(feature_names(labels, name == "html_passes", i)) for i in range(N_PASSES)]
+        found_shapes = [(one.weights.shape, one.bias.shape) for one in found]
+        if found and found_shapes != [((width, k), (k,)) for width in widths]:
+            raise ModelError("the context model's weights do not fit its features")
     return Model(labels, weights, passes["text_passes"], passes["html_passes"], manifest)

@@ -49,7 +49,7 @@ def split_text(text: str, split: Split = "auto") -> list[Paragraph]:
     return [Paragraph(piece) for piece in map(str.strip, pieces) if piece]
 
 
-_BLANK_LINE: Final = re.compile(r"(?:\r\n|[\r\n])[^\S\r\n]*(?:\r\n|[\r\n])\s*")
+_BLANK_LINE: Final = re.compile(r"(?:\r\n|\r(?!\n)|\n)[^\S\r\n]*(?:\r\n|\r(?!\n)|\n)\s*")
 _WRAP_WIDTHS: Final = (40, 120)  # columns that people wrap prose at
 
 
@@ -78,9 +78,9 @@ _HTML: Final = re.compile(r"<!doctype html|<(?:html|head|body|div|p|article|sect
 _WEB_ENCODINGS: Final = frozenset(
     """
     ascii big5 big5hkscs cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp866 cp874 cp932 cp949 cp950
-    euc_jp euc_kr gb18030 gb2312 gbk hz iso2022_jp iso8859-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7
-    iso8859-8 iso8859-9 iso8859-10 iso8859-11 iso8859-13 iso8859-14 iso8859-15 iso8859-16 johab koi8-r koi8-u mac-cyrillic
-    mac-roman shift_jis tis-620 utf-8
+    euc_jp euc_kr gb18030 gb2312 gbk hz iso2022_jp iso8859-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6
+    iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11 iso8859-13 iso8859-14 iso8859-15 iso8859-16 johab koi8-r
+    koi8-u mac-cyrillic mac-roman shift_jis tis-620 utf-8
     """.split()
 )
 
@@ -138,13 +138,18 @@ def decode(raw: bytes) -> str:
     if declared:
         try:
             name = codecs.lookup((declared[1] or declared[2]).decode("ascii")).name
-            if name in _WEB_ENCODINGS:
-                return raw.decode(_SUPERSETS.get(name, name), "replace" if name != "utf-8" else "strict")
+            if name in _WEB_ENCODINGS and name != "utf-8":
+                return raw.decode(_SUPERSETS.get(name, name), "replace")
         except (LookupError, UnicodeError):
             pass
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
+        # UTF-8 with a few bytes spoilt holds more whole characters than broken ones; another encoding holds hardly any.
+        text = raw.decode("utf-8", "replace")
+        broken = text.count("\ufffd")
+        if sum(not char.isascii() for char in text) > 2 * broken:
+            return text
         best = charset_normalizer.from_bytes(raw[:65536]).best()
         return raw.decode(best.encoding if best else "cp1252", "replace")
 

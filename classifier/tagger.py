@@ -14,6 +14,7 @@ from classifier import context as context_model
 from classifier import folder
 from classifier.context import Surroundings
 from classifier.echoes import echoes
+from classifier.errors import ModelError
 from classifier.explanation import Explanation, explain, vocabulary
 from classifier.kernel import Kernel, join
 from classifier.paragraphs import Paragraph, Split, decode, looks_like_html, split_html, split_text
@@ -51,6 +52,8 @@ def as_paragraph(given: Given) -> Paragraph:
         return given
     if isinstance(given, str):
         return Paragraph(given)
+    if not isinstance(given, Mapping):
+        raise TypeError(f"a paragraph is a text, a row or a Paragraph, not {type(given).__name__}")
     text, tag, density = given.get("text"), given.get("tag"), given.get("link_density")
     if not isinstance(text, str):
         raise TypeError(f"a paragraph's text must be a string, not {type(text).__name__}")
@@ -82,7 +85,12 @@ class Tagger:
         Raises:
             ModelError: the folder is missing, damaged or not to be trusted.
         """
-        return cls(folder.read(Path(path) if path is not None else DEFAULT_MODEL))
+        chosen = Path(path) if path is not None else DEFAULT_MODEL
+        model = folder.read(chosen)
+        try:
+            return cls(model)
+        except ValueError as error:
+            raise ModelError(f"{chosen}: {error}") from None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -103,7 +111,10 @@ class Tagger:
         logits = self._kernel.score(codes, ends)
         if context and self._model.text_passes:
             starts = np.fromiter(accumulate(map(len, batch), initial=0), np.int64, len(batch) + 1)
-            hinted = np.array([bool(d) and all(p.tag and p.link_density is not None for p in d) for d in batch], bool)
+            use_hints = bool(self._model.html_passes)
+            hinted = np.array(
+                [use_hints and bool(d) and all(p.tag and p.link_density is not None for p in d) for d in batch], bool
+            )
             logits = self._in_context(logits, flat, codes, ends, starts, hinted)
         return context_model.softmax(logits)
 

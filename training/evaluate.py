@@ -49,11 +49,16 @@ def cross_validate(
         for j in others:
             rows = (row_dealt == j) | ((row_dealt == k) & (row_fold < 0))
             held_out[rows] = logits[min(j, k), max(j, k)][rows]
+        calibration = fit.calibrate(data, (row_fold >= 0) & (row_fold != k), held_out)
+        held_out = calibration.apply(held_out)
         passes = fit.fit_context_models(data, np.flatnonzero(fold_of != k), held_out, settings)
         test = np.flatnonzero(fold_of == k)
         for mode, chosen in zip(MODES, ((), *passes), strict=True):
+            if mode != "paragraph" and not chosen:
+                continue  # the data could not teach it
             viewed = fit.look(data, test, ("page",), with_hints=mode == "html", seed=0)
-            run = context.run(chosen, viewed.surroundings, logits[k,][viewed.rows])
+            given = calibration.apply(logits[k,][viewed.rows])
+            run = context.run(chosen, viewed.surroundings, given)
             out[mode][viewed.rows] = context.softmax(run)
     return out
 

@@ -7,7 +7,7 @@ judgements would betray, next to the features they were made from, which fold th
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, Literal, TypeVar
 
@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
 from classifier import context, kernel
-from classifier.context import Features, Pass, Surroundings
+from classifier.context import N_PASSES, Features, Pass, Surroundings
 from classifier.echoes import echoes
 from classifier.features import NGRAMS, SHAPE_NAMES
 from classifier.folder import Model
@@ -49,7 +49,7 @@ class Settings:
     max_ngrams: int = 200_000
     paragraph_c: float = 8.0
     shape_scale: float = 0.3
-    context_c: float = 0.05
+    context_c: float = 0.005
     context_weight: float = 0.5
     inner_folds: int = 5
     seed: int = 0
@@ -157,6 +157,37 @@ def held_out_logits(
     return dict(zip(left_out, done, strict=True))
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """A linear map of logits, which folds into the weights that they came from."""
+
+    matrix: NDArray[np.float64]  # (n_labels, n_labels)
+    bias: NDArray[np.float64]  # (n_labels,)
+
+    def apply(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        return logits @ self.matrix + self.bias
+
+    def fold(self, weights: Weights) -> Weights:
+        """The weights whose logits are these logits mapped."""
+        return replace(
+            weights,
+            weights=(weights.weights @ self.matrix).astype(np.float32),
+            shape=(weights.shape @ self.matrix).astype(np.float32),
+            intercept=self.apply(weights.intercept.astype(np.float64)).astype(np.float32),
+        )
+
+
+def calibrate(data: Dataset, rows: NDArray[np.bool_], logits: NDArray[np.float64]) -> Calibration:
+    """Maps held-out logits to calibrated ones by a logistic regression on the chosen rows (matrix scaling: Guo et al.,
+    2017).
+
+    Only documents of the largest weight count: what is weighed down has other shares of labels than real pages.
+    """
+    chosen = rows & (data.weights == data.weights[rows].max())
+    regression = LogisticRegression(C=100.0, max_iter=300).fit(logits[chosen], data.y[chosen])
+    return Calibration(*_all_labels(regression, len(data.labels)))
+
+
 # -- Context ---------------------------------------------------------------------------------------------------------
 
 View = Literal["page", "article", "window", "line"]
@@ -240,7 +271,7 @@ def fit_context_model(
     features = Features(viewed.surroundings, n_labels)
     passes: list[Pass] = []
     given = logits[viewed.rows]
-    for n_pass in (0, 1):
+    for n_pass in range(N_PASSES):
         seen = features.write(n_pass, given)
         mean, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
         regression = LogisticRegression(C=settings.context_c, tol=1e-3, max_iter=300)
@@ -263,8 +294,7 @@ def fit_context_models(
             return ()
         return fit_context_model(data, viewed, logits, settings)
 
-    text, html = one(False), one(True)
-    return text, html or text
+    return one(False), one(True)
 
 
 def fit(data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Progress) -> Model:
@@ -276,13 +306,15 @@ def fit(data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Prog
     paragraph = fit_paragraph_model(counts, data, every, settings)
     text_passes: tuple[Pass, ...] = ()
     html_passes: tuple[Pass, ...] = ()
-    if np.diff(data.starts).max() > 1:
+    if len(np.unique(fold_of)) > 1:
         say("judging held-out folds")
         row_folds = np.repeat(fold_of, np.diff(data.starts))
         logits = np.zeros((data.n_rows, len(data.labels)))
         left_out = {int(f): fold_of == f for f in np.unique(fold_of)}
         for fold, judged in held_out_logits(counts, data, left_out, settings).items():
             logits[row_folds == fold] = judged[row_folds == fold]
+        calibration = calibrate(data, every, logits)
+        logits, paragraph = calibration.apply(logits), calibration.fold(paragraph)
         say("fitting the context model")
         text_passes, html_passes = fit_context_models(data, np.arange(len(data.documents)), logits, settings)
     return Model(data.labels, paragraph, text_passes, html_passes, describe(data, settings))

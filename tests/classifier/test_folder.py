@@ -298,9 +298,9 @@ class TestAudit:
         model = plain(written)
         objects = np.array([touch(sentinel)[1], 1], object)
         for value in (objects, {"idf": objects}, [[objects.reshape(2, 1)]]):
-            assert "objects" in self.refuse(written, packed(value), sentinel)
+            assert "an array of objects" in self.refuse(written, packed(value), sentinel)
         records = np.array([(1, touch(sentinel)[1])], [("a", "i4"), ("b", "O")])
-        assert "objects" in self.refuse(written, packed({**model, "idf": records}), sentinel)
+        assert "an array of objects" in self.refuse(written, packed({**model, "idf": records}), sentinel)
 
     def test_an_array_of_another_class_is_refused(self, written: Path, tmp_path: Path):
         matrix = np.zeros((2, 2)).view(np.matrix)
