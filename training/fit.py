@@ -18,7 +18,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
-from classifier import context, kernel
+from classifier import RowError, context, kernel
 from classifier.context import N_PASSES, Features, Pass, Surroundings
 from classifier.echoes import echoes
 from classifier.features import NGRAMS, SHAPE_NAMES
@@ -86,11 +86,17 @@ def count(texts: Sequence[str]) -> Counts:
 
 
 def fit_paragraph_model(counts: Counts, data: Dataset, rows: NDArray[np.bool_], settings: Settings) -> Weights:
-    """Fits the paragraph model on the chosen rows: first on all n-grams, then on those that moved scores most."""
+    """Fits the paragraph model on the chosen rows: first on all n-grams, then on those that moved scores most.
+
+    Raises:
+        RowError: there are too few rows for any n-gram to be kept.
+    """
     blocks, names, idfs = [], [], []
     for (channel, matrix), least in zip(counts.matrices.items(), settings.min_count, strict=True):
         chosen = matrix[rows]
         kept = np.flatnonzero(np.bincount(chosen.indices, minlength=chosen.shape[1]) >= least)
+        if not len(kept):
+            raise RowError(f"no {channel} n-gram stands in {least} rows; label more rows")
         blocks.append(chosen[:, kept])
         names.append(counts.names[channel][kept])
     shapes = counts.shapes[rows] * np.float32(settings.shape_scale)

@@ -5,16 +5,18 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import folder
+from classifier import RowError, folder
 from classifier.folder import Model
 from training import evaluate, fit
 from training.data import Dataset, Document, folds, load
 from training.fit import Progress, Settings
+
+_MIN_GROUPS: Final = 3
 
 
 def read(paths: Sequence[Path], weights: Sequence[float], group: str, say: Progress) -> list[Document]:
@@ -39,6 +41,8 @@ def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = T
         RowError: there are too few groups to hold any out.
     """
     n_groups = len({document.group for document in data.documents})
+    if n_groups < _MIN_GROUPS:
+        raise RowError(f"{n_groups} groups (sites); holding folds out needs {_MIN_GROUPS} or more: label more sites")
     fold_of = folds(data.documents, min(settings.inner_folds, n_groups), settings.seed)
     model = fit.fit(data, fold_of, settings, say)
     if not figures:

@@ -1,0 +1,138 @@
+"""score, train, evaluate and corpus as their users run them."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from classifier import Tagger
+from service.cli import main
+
+PAGE = [
+    ("navigation", "Home"),
+    ("content", "The mill wheel turns again after nine dry years, and the miller's niece has the key."),
+    ("ad_notice", "Advertisement"),
+    ("content", "Water came over the weir on Monday night."),
+    ("appeal", "Subscribe for 2 euros a month"),
+]
+
+
+def labelled(path: Path, pages: int = 8) -> Path:
+    with path.open("w", encoding="utf-8") as file:
+        for page in range(pages):
+            for i, (label, text) in enumerate(PAGE):
+                row = {"doc": page, "site": f"s{page}", "n": i, "text": f"{text} {page}", "label": label}
+                file.write(json.dumps(row) + "\n")
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str, str]:
+    status = main([str(part) for part in argv])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_score_gives_every_row_back_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = labelled(tmp_path / "rows.jsonl"), tmp_path / "scored.csv"
+    status, out, err = run(capsys, "score", source, "-o", target, "--workers", 2)
+    assert (status, out) == (0, "")
+    assert err.startswith("40 rows of 8 documents: ")
+    rows = [json.loads(line) for line in source.read_text().splitlines()]
+    with target.open(newline="", encoding="utf-8") as file:
+        scored = list(csv.DictReader(file))
+    assert [(row["text"], row["n"]) for row in scored] == [(row["text"], str(row["n"])) for row in rows]
+    assert all(row["predicted"] and 0 <= float(row["score"]) <= 1 for row in scored)
+    assert sum(float(scored[0][f"p_{label}"]) for label in {label for label, _ in PAGE}) == pytest.approx(1, abs=1e-5)
+
+
+def test_train_writes_a_model_that_the_others_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, model = labelled(tmp_path / "rows.jsonl"), tmp_path / "model"
+    status, out, err = run(capsys, "train", source, "-o", model, "--folds", 3)
+    assert status == 0
+    assert "text: macro-F1" in out
+    assert "40 rows in 8 documents of 8 sites" in err
+    assert set(Tagger.load(model).labels) == {label for label, _ in PAGE}
+    status, out, _ = run(capsys, "evaluate", source, "--model", model, "--json")
+    assert status == 0
+    assert json.loads(out)["text"]["rows"] == 40
+    status, _, _ = run(capsys, "score", source, "-o", tmp_path / "scored.jsonl", "--model", model)
+    assert status == 0
+
+
+def test_evaluate_holds_sites_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, extra = labelled(tmp_path / "rows.jsonl"), labelled(tmp_path / "extra.jsonl", 3)
+    wrong = tmp_path / "wrong.jsonl"
+    status, out, _ = run(capsys, "evaluate", source, "--folds", 3, "--extra", extra, "--errors", wrong)
+    assert status == 0
+    assert "== paragraph" in out
+    assert "40 rows of 8 sites" in out
+    for line in wrong.read_text().splitlines():
+        row = json.loads(line)
+        assert row["label"] != row["taken_for"]
+
+
+def test_corpus_says_what_it_did_not_find(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = Path(__file__).parents[2] / "datasets" / "web-labels.tsv.gz"
+    status, _, err = run(capsys, "corpus", tmp_path, "--labels", labels, "-o", tmp_path / "web.jsonl")
+    assert status == 1
+    assert "791 pages not found" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("no-text.csv", "words,label\na,x\n", "text"),
+        ("no-label.csv", "text,tag\na,p\n", "label"),
+        ("one-label.csv", "text,label\na,x\nb,x\n", "two labels"),
+        ("empty-label.csv", "text,label\na,x\nb,\n", "label"),
+        ("empty.csv", "", "empty.csv"),
+        ("few-sites.csv", "text,label,site,doc\na,x,s,1\nb,y,s,1\n", "sites"),
+        ("few-rows.csv", "text,label\na,x\nb,y\nc,x\nd,y\n", "more rows"),
+        ("broken.jsonl", '{"text": "a", "label": "x"}\n{"text": \n', "broken.jsonl"),
+        ("odd.docx", "PK", "odd.docx"),
+    ],
+)
+def test_bad_labelled_rows_are_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, says: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    status, out, err = run(capsys, "train", path, "-o", tmp_path / "model")
+    assert (status, out) == (1, "")
+    last = err.splitlines()[-1]
+    assert last.startswith("boilertag: ")
+    assert says in last
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_missing_file_and_a_changed_model_are_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["score", "gone.jsonl"], ["evaluate", "gone.csv"], ["corpus", "gone"]):
+        status, _, err = run(capsys, *command)
+        assert status == 1
+        assert "gone" in err
+        assert len(err.splitlines()) == 1
+    source, model = labelled(tmp_path / "rows.jsonl"), tmp_path / "model"
+    run(capsys, "train", source, "-o", model, "--no-figures", "--folds", 3)
+    raw = bytearray((model / "model.joblib").read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (model / "model.joblib").write_bytes(raw)
+    status, _, err = run(capsys, "score", source, "-o", tmp_path / "out.jsonl", "--model", model)
+    assert (status, len(err.splitlines())) == (1, 1)
+    assert "sha256" in err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_wrong_use_is_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (
+        ["score"],
+        ["train", "x.csv"],
+        ["evaluate", "x.csv", "--folds", "2"],
+        ["score", "x", "--workers", "0"],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(argv)
+        assert ended.value.code == 2
+        assert capsys.readouterr().err
