@@ -39,7 +39,7 @@ def _tokens(codes, start, end, table, tokens):
     letters = 0
     ideograph = _SEED  # the state after the ideograph just before, if there is one
     for i in range(start, end + 1):
-        entry = table[codes[i]] if i < end else np.uint32(_SPACE)
+        entry = table[codes[i]] if i < end else _SPACE
         kind = (entry >> _CLASS_SHIFT) & np.uint32(7)
         if _LOWER <= kind <= _JOINER:
             word = add_code(word, entry & _FOLD_MASK)

@@ -6,7 +6,7 @@ paragraphs again.
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
@@ -31,6 +31,11 @@ class Paragraph:
     text: str
     tag: str | None = None
     link_density: float | None = None
+
+
+def has_hints(paragraphs: Sequence[Paragraph]) -> bool:
+    """Whether there are paragraphs and each has its element and link density, without which HTML can't be judged."""
+    return bool(paragraphs) and all(p.tag and p.link_density is not None for p in paragraphs)
 
 
 def split_text(text: str, split: Split = "auto") -> list[Paragraph]:
@@ -74,13 +79,14 @@ def _is_hard_wrapped(text: str) -> bool:
 _HTML: Final = re.compile(r"<!doctype html|<(?:html|head|body|div|p|article|section|main|meta)\b", re.IGNORECASE)
 
 
-# What pages may declare (WHATWG Encoding, by Python's names); not UTF-16, in which the declaration could not be read.
+# What pages may declare (WHATWG Encoding, by Python's names); not UTF-8, which is tried anyway, nor UTF-16, in which
+# the declaration could not be read.
 _WEB_ENCODINGS: Final = frozenset(
     """
     ascii big5 big5hkscs cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp866 cp874 cp932 cp949 cp950
     euc_jp euc_kr gb18030 gb2312 gbk hz iso2022_jp iso8859-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6
     iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11 iso8859-13 iso8859-14 iso8859-15 iso8859-16 johab koi8-r
-    koi8-u mac-cyrillic mac-roman shift_jis tis-620 utf-8
+    koi8-u mac-cyrillic mac-roman shift_jis tis-620
     """.split()
 )
 
@@ -138,7 +144,7 @@ def decode(raw: bytes) -> str:
     if declared:
         try:
             name = codecs.lookup((declared[1] or declared[2]).decode("ascii")).name
-            if name in _WEB_ENCODINGS and name != "utf-8":
+            if name in _WEB_ENCODINGS:
                 return raw.decode(_SUPERSETS.get(name, name), "replace")
         except (LookupError, UnicodeError):
             pass

@@ -17,7 +17,7 @@ from classifier.echoes import echoes
 from classifier.errors import ModelError
 from classifier.explanation import Explanation, explain, vocabulary
 from classifier.kernel import Kernel, join
-from classifier.paragraphs import Paragraph, Split, decode, looks_like_html, split_html, split_text
+from classifier.paragraphs import Paragraph, Split, decode, has_hints, looks_like_html, split_html, split_text
 
 DEFAULT_MODEL: Final = Path(__file__).with_name("model")
 
@@ -112,9 +112,7 @@ class Tagger:
         if context and self._model.text_passes:
             starts = np.fromiter(accumulate(map(len, batch), initial=0), np.int64, len(batch) + 1)
             use_hints = bool(self._model.html_passes)
-            hinted = np.array(
-                [use_hints and bool(d) and all(p.tag and p.link_density is not None for p in d) for d in batch], bool
-            )
+            hinted = np.array([use_hints and has_hints(document) for document in batch], bool)
             logits = self._in_context(logits, flat, codes, ends, starts, hinted)
         return context_model.softmax(logits)
 

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import RowError, Tagger, context
+from classifier.paragraphs import has_hints
 from training import fit
 from training.data import Dataset
 from training.figures import Judged
 from training.fit import Progress, Settings
 
 MODES: Final = ("paragraph", "text", "html")
+MIN_FOLDS: Final = 3
 
 
 def cross_validate(
@@ -29,7 +31,7 @@ def cross_validate(
         RowError: there are fewer than three folds.
     """
     used = [int(f) for f in np.unique(fold_of) if f >= 0]
-    if len(used) < 3:
+    if len(used) < MIN_FOLDS:
         raise RowError(f"{len(used)} folds; the context model needs three or more to be judged fairly")
     say("counting n-grams")
     counts = fit.count(data.texts)
@@ -92,7 +94,7 @@ def judge(tagger: Tagger, data: Dataset) -> dict[str, NDArray[np.float64]]:
         "text": tagger.probabilities(without),
         "html": tagger.probabilities([document.paragraphs for document in data.documents]),
     }
-    hinted = [all(p.tag and p.link_density is not None for p in document.paragraphs) for document in data.documents]
+    hinted = [has_hints(document.paragraphs) for document in data.documents]
     out["html"][~data.rows_of(np.array(hinted, bool))] = np.nan
     return out
 

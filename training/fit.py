@@ -24,6 +24,7 @@ from classifier.echoes import echoes
 from classifier.features import NGRAMS, SHAPE_NAMES
 from classifier.folder import Model
 from classifier.kernel import Weights
+from classifier.paragraphs import has_hints
 from training.data import Dataset
 
 Progress = Callable[[str], None]
@@ -238,7 +239,7 @@ def look(data: Dataset, documents: NDArray[np.int64], views: Sequence[View], *, 
     pieces, weights = [], []
     for d in documents:
         paragraphs = data.documents[d].paragraphs
-        if with_hints and not all(p.tag and p.link_density is not None for p in paragraphs):
+        if with_hints and not has_hints(paragraphs):
             continue
         for kind in views:
             rows = view(data, int(d), kind, rng)

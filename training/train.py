@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,6 @@ from classifier.folder import Model
 from training import evaluate, fit
 from training.data import Dataset, Document, folds, load
 from training.fit import Progress, Settings
-
-_MIN_GROUPS: Final = 3
 
 
 def read(paths: Sequence[Path], weights: Sequence[float], group: str, say: Progress) -> list[Document]:
@@ -41,8 +39,10 @@ def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = T
         RowError: there are too few groups to hold any out.
     """
     n_groups = len({document.group for document in data.documents})
-    if n_groups < _MIN_GROUPS:
-        raise RowError(f"{n_groups} groups (sites); holding folds out needs {_MIN_GROUPS} or more: label more sites")
+    if n_groups < evaluate.MIN_FOLDS:
+        raise RowError(
+            f"{n_groups} groups (sites); holding folds out needs {evaluate.MIN_FOLDS} or more: label more sites"
+        )
     fold_of = folds(data.documents, min(settings.inner_folds, n_groups), settings.seed)
     model = fit.fit(data, fold_of, settings, say)
     if not figures:
