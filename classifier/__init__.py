@@ -3,11 +3,12 @@
 from classifier.errors import BoilertagError, ModelError, RowError
 from classifier.explanation import Explanation, Neighbour, Reason
 from classifier.paragraphs import Paragraph, split_html, split_text
-from classifier.tagger import Tag, Tagger
+from classifier.tagger import Keep, Tag, Tagger
 
 __all__ = [
     "BoilertagError",
     "Explanation",
+    "Keep",
     "ModelError",
     "Neighbour",
     "Paragraph",

@@ -5,7 +5,7 @@ from typing import Any, Final, NotRequired
 
 from typing_extensions import TypedDict  # Pydantic reads typing's own from Python 3.12 on
 
-from classifier import Explanation, Paragraph, Tag
+from classifier import Explanation, Keep, Paragraph, Tag
 
 MAX_REASONS: Final = 20  # of a paragraph's own features, those that weigh most
 
@@ -97,6 +97,6 @@ def why(explanation: Explanation) -> Why:
     }
 
 
-def cleaned(paragraphs: Sequence[Paragraph], tags: Sequence[Tag], keep: frozenset[str]) -> str:
-    """The text of the paragraphs whose label is kept, a blank line between."""
-    return "\n\n".join(one.text for one, tag in zip(paragraphs, tags, strict=True) if tag.label in keep)
+def cleaned(paragraphs: Sequence[Paragraph], tags: Sequence[Tag], keep: Keep) -> str:
+    """The text of the paragraphs that are kept, a blank line between."""
+    return "\n\n".join(one.text for one, tag in zip(paragraphs, tags, strict=True) if tag in keep)

@@ -121,18 +121,20 @@ async def tag(document: Document, tagger: _Tagger, pool: _Pool, limits: _Setting
 @_router.post("/v1/clean", summary="Clean a document", responses=_documented(answers.CleanAnswer, *problems.KINDS))
 async def clean(page: Page, tagger: _Tagger, pool: _Pool, limits: _Settings) -> Response:
     """The text of the paragraphs to keep, and what was removed."""
-    keep = frozenset(page.keep)
-    if not keep.issubset(tagger.labels):
-        detail = f"The labels of this model are {', '.join(tagger.labels)}"
-        raise Problem(INVALID_FIELDS, f"#/keep: {detail}", [FieldError(pointer="#/keep", detail=detail)])
+    if not set(page.keep).issubset(tagger.labels):
+        raise _invalid("keep", f"The labels of this model are {', '.join(tagger.labels)}")
     paragraphs = await page.split(pool, limits)
 
     def work() -> Response:
+        try:
+            keep = tagger.keep(paragraphs, page.keep, page.keep_recall, context=page.context)
+        except ValueError as error:
+            raise _invalid("keep_recall", str(error)) from None
         tags = tagger.tag(paragraphs, context=page.context)
         told = [
             answers.removed(i, paragraph, tag)
             for i, (paragraph, tag) in enumerate(zip(paragraphs, tags, strict=True))
-            if tag.label not in keep
+            if tag not in keep
         ]
         if page.explain:
             _add_reasons(told, tagger, paragraphs, page)
@@ -162,6 +164,11 @@ async def readyz(_: _Tagger) -> Response:
 def _head(document: Document, tagger: Tagger) -> dict[str, Any]:
     made_up = str(uuid4()) if document.id is None else document.id
     return {"id": made_up, "model": answers.model_name(tagger.manifest)}
+
+
+def _invalid(field: str, detail: str) -> Problem:
+    place = problems.pointer([field])
+    return Problem(INVALID_FIELDS, f"{place}: {detail}", [FieldError(pointer=place, detail=detail)])
 
 
 def _add_reasons(

@@ -134,11 +134,21 @@ def _limit(kind: Kind, subject: str, count: int, limits: Settings, setting: str,
 
 
 class Page(Document):
-    """A document to clean: as one to tag, and the labels to keep."""
+    """A document to clean: as one to tag, and what to keep."""
 
     keep: list[str] = Field(
         ["content"],
         fail_fast=True,
         description="The labels whose paragraphs are kept.",
         examples=[["content", "appeal"]],
+    )
+    keep_recall: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="How much of the kept label's text must stay, as a share of its characters: a paragraph is removed "
+        "only if it is less likely to be of that label than the threshold that kept this share on held-out sites. "
+        "Needs one label in `keep`, and a model whose manifest has the curve of thresholds.",
+        examples=[0.999],
     )

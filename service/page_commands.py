@@ -68,16 +68,28 @@ def fill_clean(parser: argparse.ArgumentParser) -> None:
         action="extend",
         help="labels whose paragraphs are kept (default: content)",
     )
+    parser.add_argument(
+        "--keep-recall",
+        metavar="SHARE",
+        type=_share,
+        help="lose no more of the kept label's characters than this leaves, such as 0.999: a paragraph is removed only "
+        "if it is less likely to be of that label than the threshold that kept this share on sites held out of fitting",
+    )
 
 
 def clean(args: argparse.Namespace) -> int:
     paragraphs = _read(args)
     tagger = Tagger.load(args.model)
+    in_context = not args.no_context
     try:
-        keep = tagger.check_labels(args.keep or ["content"])
+        labels = tagger.check_labels(args.keep or ["content"])
     except ValueError as error:
         raise BoilertagError(f"--keep: {error}") from None
-    text = answers.cleaned(paragraphs, tagger.tag(paragraphs, context=not args.no_context), keep)
+    try:
+        keep = tagger.keep(paragraphs, labels, args.keep_recall, context=in_context)
+    except ValueError as error:
+        raise BoilertagError(f"--keep-recall: {error}") from None
+    text = answers.cleaned(paragraphs, tagger.tag(paragraphs, context=in_context), keep)
     if text:
         print(text)
     return 0
@@ -103,4 +115,12 @@ def _index(raw: str) -> int:
     return value
 
 
-_index.__name__ = "paragraph number"  # argparse puts it into its message
+def _share(raw: str) -> float:
+    value = float(raw)
+    if not 0 < value < 1:
+        raise ValueError
+    return value
+
+
+_index.__name__ = "paragraph number"  # argparse puts these into its messages
+_share.__name__ = "share, above 0 and below 1:"

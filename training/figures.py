@@ -1,15 +1,21 @@
 """Figures of held-out judgements: precision, recall, F1, calibration, and what cleaning keeps and removes."""
 
 from collections.abc import Iterator, Sequence
+from decimal import ROUND_DOWN, Context
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 CONTENT: Final = "content"  # the label that cleaning keeps, where a model has it
 _LENGTHS: Final = (15, 60, 240)  # characters; bounds of the bins that figures are broken down by
 _BOOTSTRAPS: Final = 500
 _MIN_ROWS: Final = 100  # of a language or a collection that gets figures of its own
+# Shares of a label's characters that the curve of thresholds has a point for.
+_RECALLS: Final = np.array(
+    [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999, 1.0]
+)
+_SHORT: Final = Context(prec=6, rounding=ROUND_DOWN)  # of thresholds: down, so that what they kept they keep still
 
 
 def confusion(y: NDArray[np.int64], guess: NDArray[np.int64], n_labels: int) -> NDArray[np.int64]:
@@ -17,10 +23,11 @@ def confusion(y: NDArray[np.int64], guess: NDArray[np.int64], n_labels: int) -> 
     return np.bincount(y * n_labels + guess, minlength=n_labels**2).reshape(n_labels, n_labels)
 
 
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
     """Elementwise part / whole, nan where the whole is zero."""
-    out = np.full(np.shape(whole), np.nan)
-    np.divide(part, whole, out=out, where=np.asarray(whole) != 0, dtype=np.float64)
+    part, whole = np.broadcast_arrays(part, whole)
+    out = np.full(whole.shape, np.nan)
+    np.divide(part, whole, out=out, where=whole != 0, dtype=np.float64)
     return out
 
 
@@ -95,6 +102,7 @@ class Judged:
             ),
             "by_label": by_label,
             "confusion": table.tolist(),
+            "thresholds": self.thresholds(),
         }
         if CONTENT in self.labels:
             out["content"] = {
@@ -113,15 +121,60 @@ class Judged:
             "boilerplate_removed": _rounded(_ratio(mass[~is_content & ~kept].sum(), mass[~is_content].sum())),
         }
 
+    def thresholds(self) -> dict[str, dict[str, list[float | None]]]:
+        """For each label the curve from which cleaning takes its threshold, a list a column.
+
+        ``recall``: the share of the label's characters that paragraphs with at least the ``threshold`` as the label's
+        probability hold; ``recall_low``: what it is at least in 97.5 % of resamples of the groups; ``removed``: the
+        share of the other labels' characters that is left out; ``paragraphs_kept``, ``paragraphs_removed``: the same
+        shares by paragraphs.
+        """
+        out = {}
+        for i, label in enumerate(self.labels):
+            own, p = self.y == i, self.probabilities[:, i]
+            if not self.lengths[own].any():
+                continue
+            at = _thresholds(p[own], self.lengths[own])
+            kept = p[:, None] >= at
+            gone, lengths = ~kept[~own], self.lengths[~own]
+            out[label] = {
+                "recall": _RECALLS.tolist(),
+                "recall_low": _all_rounded(self._least_kept(own, kept), 5),
+                "threshold": at.tolist(),
+                "removed": _all_rounded(_ratio(lengths @ gone, lengths.sum())),
+                "paragraphs_kept": _all_rounded(kept[own].mean(axis=0)),
+                "paragraphs_removed": _all_rounded(_ratio(gone.sum(axis=0), len(gone))),
+            }
+        return out
+
+    def _least_kept(self, own: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """For each column of ``kept`` the share of the own rows' characters that is kept in all but the worst 2.5 % of
+        resamples of the groups.
+        """
+        place, times = self._resamples()
+        n = times.shape[1]
+        if n < 2:
+            return np.full(kept.shape[1], np.nan)
+        mass = np.where(own, self.lengths, 0)
+        of_groups = np.stack([np.bincount(place, mass * column, n) for column in kept.T], axis=1)
+        shares = _ratio(times @ of_groups, (times @ np.bincount(place, mass, n))[:, None])
+        low: NDArray[np.float64] = np.nanpercentile(shares, 2.5, axis=0)
+        return low
+
+    def _resamples(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The number of each row's group, and how often each group is drawn: a row a resample, a column a group."""
+        names, place = np.unique(self.groups, return_inverse=True)
+        n = len(names)
+        return place, np.random.default_rng(0).multinomial(n, np.full(n, 1 / max(n, 1)), _BOOTSTRAPS)
+
     def _interval(self) -> tuple[float, float]:
         """The middle 95 % of macro-F1 over resamples of whole groups."""
         k = len(self.labels)
-        _, place = np.unique(self.groups, return_inverse=True)
-        n = int(place.max()) + 1 if len(place) else 0
+        place, times = self._resamples()
+        n = times.shape[1]
         if n < 2:
             return np.nan, np.nan
         tables = np.bincount(place * k * k + self.y * k + self.guess, minlength=n * k * k).reshape(n, k * k)
-        times = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), _BOOTSTRAPS)
         scores = [macro_f1(table.reshape(k, k)) for table in times @ tables]
         low, high = np.percentile(scores, [2.5, 97.5])
         return float(low), float(high)
@@ -140,8 +193,20 @@ class Judged:
                 yield "characters", name, self.take(bins == i)
 
 
-def _rounded(value: Any) -> float | None:
-    return None if np.isnan(value) else round(float(value), 4)
+def _thresholds(p: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """For each of the recalls the highest threshold at which rows with these probabilities keep it, by characters."""
+    order = np.argsort(-p, kind="stable")
+    reached = np.cumsum(lengths[order])
+    place = np.searchsorted(reached, _RECALLS * reached[-1])
+    return np.array([float(_SHORT.create_decimal_from_float(value)) for value in p[order][place].tolist()])
+
+
+def _rounded(value: Any, digits: int = 4) -> float | None:
+    return None if np.isnan(value) else round(float(value), digits)
+
+
+def _all_rounded(values: NDArray[np.float64], digits: int = 4) -> list[float | None]:
+    return [_rounded(value, digits) for value in values]
 
 
 def report(judged: Judged) -> Iterator[str]:

@@ -4,6 +4,9 @@ import json
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ with warnings.catch_warnings():
     from fastapi.testclient import TestClient
 
 from service.app import create_app
+from service.cli import main
 from service.settings import Settings
 
 LIMITS = Settings(
@@ -78,11 +82,66 @@ class Service:
         return answer
 
 
+PAGE = [
+    ("navigation", "Home", "li", 1.0),
+    ("content", "The mill wheel turns again after nine dry years, and the miller's niece has the key.", "p", 0.0),
+    ("ad_notice", "Advertisement", "div", 0.0),
+    ("content", "Water came over the weir on Monday night.", "p", 0.0),
+    ("appeal", "Subscribe for 2 euros a month", "p", 0.2),
+]
+
+
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small model, fitted and judged on held-out sites."""
+    folder = tmp_path_factory.mktemp("fitted")
+    with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
+        for page in range(8):
+            for label, text, tag, density in PAGE:
+                row = {"doc": page, "site": f"s{page}", "text": f"{text} {page}", "tag": tag, "link_density": density}
+                file.write(json.dumps({**row, "label": label}) + "\n")
+    assert main(["train", str(folder / "rows.jsonl"), "-o", str(folder / "model"), "--folds", "3"]) == 0
+    return folder / "model"
+
+
+@pytest.fixture(scope="session")
+def unmeasured(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model without its figures."""
+    folder = tmp_path_factory.mktemp("unmeasured")
+    manifest = json.loads((fitted / "model.json").read_text("utf-8"))
+    del manifest["held_out"]
+    (folder / "model.json").write_text(json.dumps(manifest), "utf-8")
+    (folder / "model.joblib").write_bytes((fitted / "model.joblib").read_bytes())
+    return folder
+
+
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    with TestClient(create_app(LIMITS), raise_server_exceptions=False) as client:
+    """The service with the default model."""
+    with serving(LIMITS) as running:
+        yield running
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Service]:
+    """A service that is ready."""
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         wait_until_ready(client)
         yield Service(client)
+
+
+@pytest.fixture(scope="session")
+def fitted_service(fitted: Path) -> Iterator[Service]:
+    """The service with the small model."""
+    with serving(replace(LIMITS, model=fitted)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def unmeasured_service(unmeasured: Path) -> Iterator[Service]:
+    """The service with the small model without figures."""
+    with serving(replace(LIMITS, model=unmeasured)) as running:
+        yield running
 
 
 def wait_until_ready(client: TestClient) -> None:

@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from fastapi.testclient import TestClient
@@ -186,6 +186,49 @@ class TestClean:
         assert answer["errors"][0]["pointer"] == "#/keep"
         assert "ad_notice" in answer["detail"]
         assert "zebra" not in json.dumps(answer)
+
+
+class TestKeepRecall:
+    PARAGRAPHS: ClassVar = [
+        "Home 9",
+        "The mill wheel turns again after two dry years.",
+        "Advertisement 9",
+        "Subscribe for 2 euros",
+    ]
+
+    @pytest.mark.parametrize("context", [True, False])
+    @pytest.mark.parametrize("recall", [0.5, 0.9, 0.999])
+    def test_what_is_under_the_threshold_is_removed(
+        self, fitted_service: Any, fitted: Path, context: bool, recall: float
+    ) -> None:
+        small = Tagger.load(fitted)
+        keep = small.keep(self.PARAGRAPHS, ["content"], recall, context=context)
+        kept = [tag in keep for tag in small.tag(self.PARAGRAPHS, context=context)]
+        body = {"paragraphs": self.PARAGRAPHS, "keep_recall": recall, "context": context}
+        status, answer = fitted_service.send("/v1/clean", body)
+        assert status == 200
+        assert answer["text"] == "\n\n".join(t for t, stays in zip(self.PARAGRAPHS, kept, strict=True) if stays)
+        assert [one["index"] for one in answer["removed"]] == [i for i, stays in enumerate(kept) if not stays]
+
+    @pytest.mark.parametrize("recall", [0, 1, -0.1, 1.5, "0.9", True, [0.9]])
+    def test_no_share(self, fitted_service: Any, recall: Any) -> None:
+        status, answer = fitted_service.send("/v1/clean", {"text": TEXT, "keep_recall": recall})
+        assert (status, answer["errors"][0]["pointer"]) == (422, "#/keep_recall")
+
+    @pytest.mark.parametrize("keep", [[], ["content", "appeal"]])
+    def test_it_is_of_one_label(self, fitted_service: Any, keep: list[str]) -> None:
+        status, answer = fitted_service.send("/v1/clean", {"text": TEXT, "keep": keep, "keep_recall": 0.9})
+        assert (status, answer["errors"][0]["pointer"]) == (422, "#/keep_recall")
+        assert "one label" in answer["detail"]
+
+    def test_a_model_without_the_curve(self, unmeasured_service: Any) -> None:
+        status, answer = unmeasured_service.send("/v1/clean", {"text": TEXT, "keep_recall": 0.9})
+        assert (status, answer["type"]) == (422, "urn:problem-type:boilertag:invalid-fields")
+        assert answer["detail"].startswith("#/keep_recall: the model's manifest has no curve of thresholds")
+
+    def test_null_is_as_if_left_away(self, service: Any) -> None:
+        _, answer = service.send("/v1/clean", {"text": TEXT, "keep_recall": None, "id": "1"})
+        assert answer == service.send("/v1/clean", {"text": TEXT, "id": "1"})[1]
 
 
 class TestBadInput:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from classifier import Tagger
+from classifier import Tagger, split_html, split_text
 from service.cli import COMMANDS, main
 
 TEXT = (
@@ -119,6 +119,29 @@ class TestClean:
         assert main(["clean", page, "--keep", *tagger.labels]) == 0
         assert capsys.readouterr().out == "\n\n".join(TEXT.splitlines()) + "\n"
 
+    @pytest.mark.parametrize("flags", [[], ["--no-context"], ["--html"]])
+    def test_keep_recall(self, page: str, html_page: str, fitted: Path, flags: list[str], capsys: Any) -> None:
+        small = Tagger.load(fitted)
+        source, paragraphs = (html_page, split_html(HTML)) if "--html" in flags else (page, split_text(TEXT))
+        tags = small.tag(paragraphs, context="--no-context" not in flags)
+        for recall in (0.5, 0.999):
+            keep = small.keep(paragraphs, ["appeal"], recall, context="--no-context" not in flags)
+            argv = ["clean", source, "--model", str(fitted), "--keep", "appeal", "--keep-recall", str(recall), *flags]
+            assert main(argv) == 0
+            kept = [one.text for one, tag in zip(paragraphs, tags, strict=True) if tag in keep]
+            assert capsys.readouterr().out.rstrip("\n") == "\n\n".join(kept)
+
+    def test_keep_recall_that_can_not_be_had(self, page: str, fitted: Path, unmeasured: Path, capsys: Any) -> None:
+        for model, more, says in (
+            (fitted, ["--keep", "content", "appeal"], "one label to keep"),
+            (unmeasured, [], "no curve of thresholds for 'content' in the mode 'text'; train with figures"),
+        ):
+            assert main(["clean", page, "--model", str(model), "--keep-recall", "0.9", *more]) == 1
+            out, err = capsys.readouterr()
+            assert (out, err.count("\n")) == ("", 1)
+            assert err.startswith("boilertag: --keep-recall: ")
+            assert says in err
+
 
 class TestErrors:
     @pytest.mark.parametrize("command", ["tag", "clean"])
@@ -158,6 +181,8 @@ class TestErrors:
             ["tag", "a", "--explain", "-1"],
             ["tag", "a", "--explain", "x"],
             ["clean", "a", "--keep"],
+            ["clean", "a", "--keep-recall", "1"],
+            ["clean", "a", "--keep-recall", "x"],
             ["serve", "--port", "x"],
             ["serve", "--workers"],
         ],

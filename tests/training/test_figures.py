@@ -62,6 +62,56 @@ def test_interval_holds_the_figure_and_is_the_same_each_time() -> None:
     assert one.figures() == figures
 
 
+def curve_rows(p: list[float], y: list[int], lengths: list[int]) -> Judged:
+    """Rows of two labels; ``p`` is the probability of the first, and every row is of a site of its own."""
+    content = np.array(p)
+    return Judged(
+        labels=("content", "navigation"),
+        y=np.array(y),
+        probabilities=np.stack([content, 1 - content], axis=1),
+        lengths=np.array(lengths),
+        groups=np.array([f"site{i}" for i in range(len(y))]),
+        facets={},
+    )
+
+
+def test_thresholds_by_hand() -> None:
+    rows = curve_rows([0.875, 0.75, 0.25, 0.5, 0.125], [0, 0, 0, 1, 1], [90, 9, 1, 30, 10])
+    curve = rows.thresholds()["content"]
+    points = {
+        recall: [curve[name][i] for name in ("threshold", "removed", "paragraphs_kept", "paragraphs_removed")]
+        for i, recall in enumerate(curve["recall"])
+    }
+    assert points[0.9] == [0.875, 1.0, pytest.approx(1 / 3, abs=1e-4), 1.0]
+    assert points[0.95] == points[0.99] == [0.75, 1.0, pytest.approx(2 / 3, abs=1e-4), 1.0]
+    assert points[0.995] == points[1.0] == [0.25, 0.25, 1.0, 0.5]
+    assert all(low is not None and 0 <= low <= 1 for low in curve["recall_low"])
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 1), st.integers(0, 500)),
+        min_size=2,
+        max_size=40,
+    )
+)
+def test_a_threshold_keeps_what_it_says(rows: list[tuple[float, int, int]]) -> None:
+    one = curve_rows(*(list(column) for column in zip(*rows, strict=True)))
+    for label, curve in one.thresholds().items():
+        i = one.labels.index(label)
+        own = one.y == i
+        for recall, at in zip(curve["recall"], curve["threshold"], strict=True):
+            kept = one.lengths[own & (one.probabilities[:, i] >= at)].sum()
+            assert kept >= recall * one.lengths[own].sum() - 1e-9
+        assert curve["threshold"] == sorted(curve["threshold"], reverse=True)
+
+
+def test_one_site_has_a_curve_but_no_interval() -> None:
+    rows = curve_rows([0.9, 0.2], [0, 1], [5, 5])
+    rows.groups = np.array(["site", "site"])
+    assert set(rows.thresholds()["content"]["recall_low"]) == {None}
+
+
 def test_report_names_every_label_language_and_length() -> None:
     lines = "\n".join(report(judged([0, 1, 2, 0] * 30, [0, 1, 2, 0] * 30)))
     for said in ("macro-F1 1.0000", "content", "appeal", "navigation", "by lang:", "en: macro-F1", "by characters:"):

@@ -111,12 +111,29 @@ def test_a_model_is_judged_as_it_is(model: Model, small: Dataset) -> None:
     assert judged(small, by_mode["text"]).figures()["macro_f1"] > 0.9
 
 
-def test_the_manifest_tells_data_settings_and_figures(small: Dataset) -> None:
-    manifest = train(small, SETTINGS, quiet).manifest
+@pytest.fixture(scope="module")
+def measured(small: Dataset) -> Model:
+    return train(small, SETTINGS, quiet)
+
+
+def test_the_manifest_tells_data_settings_and_figures(small: Dataset, measured: Model) -> None:
+    manifest = measured.manifest
     assert manifest["data"]["fingerprint"] == small.fingerprint()
     assert manifest["data"]["paragraphs"] == small.n_rows
     assert manifest["settings"]["inner_folds"] == 3
     assert set(manifest["held_out"]) == {"paragraph", "text", "html"}
+
+
+def test_a_fitted_model_keeps_as_much_of_unseen_pages_as_asked_for(measured: Model, unseen: list[Document]) -> None:
+    tagger = Tagger(measured)
+    for given in (lambda page: page.paragraphs, lambda page: [one.text for one in page.paragraphs]):
+        kept = total = 0
+        for page in unseen:
+            keep = tagger.keep(given(page), ["content"], 0.99)
+            for one, label, tag in zip(page.paragraphs, page.labels, tagger.tag(given(page)), strict=True):
+                total += len(one.text) * (label == "content")
+                kept += len(one.text) * (label == "content" and tag in keep)
+        assert kept >= 0.95 * total
 
 
 def test_a_model_takes_the_place_of_another_whole(model: Model, tmp_path: Path) -> None:
