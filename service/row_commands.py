@@ -99,7 +99,7 @@ def evaluate(args: argparse.Namespace) -> int:
 
     from classifier import Tagger
     from training.data import dataset, folds
-    from training.evaluate import cross_validate, errors, judge, judged
+    from training.evaluate import cross_validate, errors, figures, judge
     from training.figures import report
     from training.fit import Settings
     from training.train import read
@@ -110,22 +110,22 @@ def evaluate(args: argparse.Namespace) -> int:
         if args.model:
             tagger = Tagger.load(args.model)
             data = dataset(documents, tagger.labels)
-            by_mode = judge(tagger, data)
+            judgements = judge(tagger, data)
         else:
             extra = read(args.extra, [args.extra_weight] * len(args.extra), args.group, say)
             data = dataset([*documents, *extra])
             fold_of = np.concatenate([folds(documents, args.folds), np.full(len(extra), -1)])
-            by_mode = cross_validate(data, fold_of, Settings(inner_folds=args.folds), line.step)
-    found = {mode: judged(data, p) for mode, p in by_mode.items() if not np.isnan(p[:, 0]).all()}
+            judgements = cross_validate(data, fold_of, Settings(inner_folds=args.folds), line.step)
+    found = figures(data, judgements)
     if args.json:
-        print(json.dumps({mode: one.figures() for mode, one in found.items()}))
+        print(json.dumps(found))
     else:
         for mode, one in found.items():
             print(f"\n== {mode}", *report(one), sep="\n")
     if args.errors:
         from classifier.rows import write_rows
 
-        write_rows(args.errors, errors(data, by_mode))
+        write_rows(args.errors, errors(data, judgements))
     return 0
 
 

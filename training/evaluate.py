@@ -8,20 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import RowError, Tagger, context
-from classifier.paragraphs import has_hints
+from classifier.thresholds import MODES, Mode
 from training import fit
 from training.data import Dataset
 from training.figures import Judged
-from training.fit import Progress, Settings
+from training.fit import VIEWS, Progress, Settings, View
 
-MODES: Final = ("paragraph", "text", "html")
 MIN_FOLDS: Final = 3
 
+# Probabilities of every row in each mode, shape (n_rows, n_labels), when its document is seen whole and in other views.
+# Rows that are not judged, or that a view leaves out, are nan.
+Judgements = Mapping[Mode, Mapping[View, NDArray[np.float64]]]
 
-def cross_validate(
-    data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Progress
-) -> dict[str, NDArray[np.float64]]:
-    """Probabilities of every row in each mode, shape (n_rows, n_labels), by models that have not seen its site.
+
+def _unjudged(data: Dataset) -> dict[Mode, dict[View, NDArray[np.float64]]]:
+    return {mode: {kind: np.full((data.n_rows, len(data.labels)), np.nan) for kind in VIEWS} for mode in MODES}
+
+
+def cross_validate(data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Progress) -> Judgements:
+    """Judges every row by models that have not seen its site.
 
     Documents of fold −1 are on the training side always, and never judged. Honest throughout: the context model that
     judges fold ``k`` is fitted on judgements by paragraph models that saw neither fold ``k`` nor the document they
@@ -43,7 +48,7 @@ def cross_validate(
     logits = fit.held_out_logits(counts, data, left_out, settings)
     row_fold = np.repeat(fold_of, np.diff(data.starts))
     row_dealt = np.repeat(dealt, np.diff(data.starts))
-    out = {mode: np.full((data.n_rows, len(data.labels)), np.nan) for mode in MODES}
+    out = _unjudged(data)
     for k in used:
         say(f"judging fold {used.index(k) + 1} of {len(used)}")
         held_out = np.zeros((data.n_rows, len(data.labels)))
@@ -58,10 +63,11 @@ def cross_validate(
         for mode, chosen in zip(MODES, ((), *passes), strict=True):
             if mode != "paragraph" and not chosen:
                 continue  # the data could not teach it
-            viewed = fit.look(data, test, ("page",), with_hints=mode == "html", seed=0)
-            given = calibration.apply(logits[k,][viewed.rows])
-            run = context.run(chosen, viewed.surroundings, given)
-            out[mode][viewed.rows] = context.softmax(run)
+            for kind in VIEWS:
+                viewed = fit.look(data, test, (kind,), with_hints=mode == "html", seed=0)
+                given = calibration.apply(logits[k,][viewed.rows])
+                run = context.run(chosen, viewed.surroundings, given)
+                out[mode][kind][viewed.rows] = context.softmax(run)
     return out
 
 
@@ -83,27 +89,42 @@ def judged(data: Dataset, probabilities: NDArray[np.float64]) -> Judged:
     )
 
 
-def judge(tagger: Tagger, data: Dataset) -> dict[str, NDArray[np.float64]]:
-    """Probabilities of every row in each mode by a model as it is. The data's labels must be the model's.
-
-    Rows of documents without HTML hints are nan in the mode that needs them.
-    """
-    without = [[paragraph.text for paragraph in document.paragraphs] for document in data.documents]
-    out = {
-        "paragraph": tagger.probabilities(without, context=False),
-        "text": tagger.probabilities(without),
-        "html": tagger.probabilities([document.paragraphs for document in data.documents]),
-    }
-    hinted = [has_hints(document.paragraphs) for document in data.documents]
-    out["html"][~data.rows_of(np.array(hinted, bool))] = np.nan
+def figures(data: Dataset, judgements: Judgements) -> dict[str, dict[str, Any]]:
+    """The figures of each mode that judged any rows: of whole pages, and ``by`` view, facet and length."""
+    out: dict[str, dict[str, Any]] = {}
+    for mode, views in judgements.items():
+        page = judged(data, views["page"])
+        if not len(page.y):
+            continue
+        by: dict[str, dict[str, Any]] = {"view": {kind: judged(data, p).figures() for kind, p in views.items()}}
+        for name, which, part in page.breakdowns():
+            by.setdefault(name, {})[which] = part.figures()
+        out[mode] = {**page.figures(), "reliability": page.reliability(), "thresholds": page.thresholds(), "by": by}
     return out
 
 
-def errors(data: Dataset, by_mode: Mapping[str, NDArray[np.float64]]) -> Iterator[dict[str, Any]]:
-    """The rows that a mode took for another label, surest first: the paragraph, its neighbours, and what it was taken
-    for.
+def judge(tagger: Tagger, data: Dataset) -> Judgements:
+    """Judges every row by a model as it is. The data's labels must be the model's.
+
+    Rows of documents without HTML hints are nan in the mode that needs them.
     """
-    for mode, probabilities in by_mode.items():
+    out = _unjudged(data)
+    documents = np.arange(len(data.documents))
+    paragraphs = [paragraph for document in data.documents for paragraph in document.paragraphs]
+    for mode, kind in itertools.product(MODES, VIEWS):
+        viewed = fit.look(data, documents, (kind,), with_hints=mode == "html", seed=0)
+        given = paragraphs if mode == "html" else data.texts
+        seen = [[given[i] for i in rows] for rows in np.split(viewed.rows, viewed.surroundings.starts[1:-1])]
+        out[mode][kind][viewed.rows] = tagger.probabilities(seen, context=mode != "paragraph")
+    return out
+
+
+def errors(data: Dataset, judgements: Judgements) -> Iterator[dict[str, Any]]:
+    """The rows of whole pages that a mode took for another label, surest first: the paragraph, its neighbours, and what
+    it was taken for.
+    """
+    for mode, views in judgements.items():
+        probabilities = views["page"]
         guess = probabilities.argmax(axis=1)
         wrong = np.flatnonzero(~np.isnan(probabilities[:, 0]) & (guess != data.y))
         document_of = np.repeat(np.arange(len(data.documents)), np.diff(data.starts))

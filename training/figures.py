@@ -1,6 +1,6 @@
 """Figures of held-out judgements: precision, recall, F1, calibration, and what cleaning keeps and removes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_DOWN, Context
 from typing import Any, Final
 
@@ -9,12 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 CONTENT: Final = "content"  # the label that cleaning keeps, where a model has it
 _LENGTHS: Final = (15, 60, 240)  # characters; bounds of the bins that figures are broken down by
+_SCORE_BINS: Final = 10
 _BOOTSTRAPS: Final = 500
 _MIN_ROWS: Final = 100  # of a language or a collection that gets figures of its own
 # Shares of a label's characters that the curve of thresholds has a point for.
 _RECALLS: Final = np.array(
     [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999, 1.0]
 )
+_TOLD_RECALLS: Final = (0.98, 0.99, 0.995, 0.999)  # of them, those that the report tells of
 _SHORT: Final = Context(prec=6, rounding=ROUND_DOWN)  # of thresholds: down, so that what they kept they keep still
 
 
@@ -32,8 +34,11 @@ def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
 
 
 def f1_scores(table: NDArray[Any]) -> NDArray[np.float64]:
-    """The F1 of each label, from a confusion table; nan where a label neither occurs nor was guessed."""
-    return _ratio(2.0 * table.diagonal(), table.sum(axis=0) + table.sum(axis=1))
+    """The F1 of each label, from a confusion table or a stack of them; nan where a label neither occurs nor was
+    guessed.
+    """
+    right = table.diagonal(axis1=-2, axis2=-1)
+    return _ratio(2.0 * right, table.sum(axis=-2) + table.sum(axis=-1))
 
 
 def macro_f1(table: NDArray[Any]) -> float:
@@ -41,12 +46,16 @@ def macro_f1(table: NDArray[Any]) -> float:
     return float(np.nanmean(f1_scores(table)))
 
 
-def calibration_error(correct: NDArray[np.bool_], score: NDArray[np.float64], bins: int = 10) -> float:
-    """Expected calibration error: the mean gap between a score and how often it is right, over equal-width bins
+def _score_bins(score: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bin of each score; bins are of equal width."""
+    return np.minimum((score * _SCORE_BINS).astype(np.int64), _SCORE_BINS - 1)
+
+
+def calibration_error(correct: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
+    """Expected calibration error: the mean gap between a score and how often it is right, over bins of scores
     (Naeini, Cooper and Hauskrecht, 2015).
     """
-    place = np.minimum((score * bins).astype(int), bins - 1)
-    gaps = np.bincount(place, score - correct, bins)
+    gaps = np.bincount(_score_bins(score), score - correct)
     return float(np.abs(gaps).sum() / len(score))
 
 
@@ -65,7 +74,7 @@ class Judged:
         self.labels = tuple(labels)
         self.y, self.probabilities, self.lengths, self.groups = y, probabilities, lengths, groups
         self.facets = facets
-        self.guess = probabilities.argmax(axis=1)
+        self.guess, self.score = probabilities.argmax(axis=1), probabilities.max(axis=1)
 
     def take(self, rows: NDArray[np.bool_]) -> "Judged":
         facets = {name: values[rows] for name, values in self.facets.items()}
@@ -78,31 +87,29 @@ class Judged:
         return confusion(self.y, self.guess, len(self.labels))
 
     def figures(self) -> dict[str, Any]:
-        """All figures, as JSON has them."""
+        """The figures of these rows, as JSON has them."""
         table = self.table
         recall, precision = _ratio(table.diagonal(), table.sum(axis=1)), _ratio(table.diagonal(), table.sum(axis=0))
+        macro_interval, f1_intervals = self._intervals()
         by_label = {
             label: {
                 "precision": _rounded(precision[i]),
                 "recall": _rounded(recall[i]),
                 "f1": _rounded(f1),
+                "f1_interval": _all_rounded(f1_intervals[i]),
                 "rows": int(table[i].sum()),
             }
             for i, (label, f1) in enumerate(zip(self.labels, f1_scores(table), strict=True))
         }
-        low, high = self._interval()
         out: dict[str, Any] = {
             "rows": len(self.y),
             "groups": len(np.unique(self.groups)),
             "macro_f1": _rounded(macro_f1(table)),
-            "macro_f1_interval": [_rounded(low), _rounded(high)],
-            "accuracy": _rounded(table.trace() / max(len(self.y), 1)),
-            "calibration_error": _rounded(
-                calibration_error(self.guess == self.y, self.probabilities.max(axis=1)) if len(self.y) else np.nan
-            ),
+            "macro_f1_interval": _all_rounded(macro_interval),
+            "accuracy": _rounded(table.trace() / len(self.y)),
+            "calibration_error": _rounded(calibration_error(self.guess == self.y, self.score)),
             "by_label": by_label,
             "confusion": table.tolist(),
-            "thresholds": self.thresholds(),
         }
         if CONTENT in self.labels:
             out["content"] = {
@@ -110,6 +117,20 @@ class Judged:
                 "by_character": self._content(self.lengths.astype(np.float64)),
             }
         return out
+
+    def reliability(self) -> dict[str, list[float | None]]:
+        """For each bin of scores that has any rows: their mean ``score``, the share of them that is ``right``, and how
+        many ``rows`` they are.
+        """
+        place = _score_bins(self.score)
+        rows = np.bincount(place, minlength=_SCORE_BINS)
+        used = rows > 0
+        score, right = (np.bincount(place, of, _SCORE_BINS)[used] for of in (self.score, self.guess == self.y))
+        return {
+            "score": _all_rounded(_ratio(score, rows[used])),
+            "right": _all_rounded(_ratio(right, rows[used])),
+            "rows": rows[used].tolist(),
+        }
 
     def _content(self, mass: NDArray[np.float64]) -> dict[str, float | None]:
         place = self.labels.index(CONTENT)
@@ -158,8 +179,7 @@ class Judged:
         mass = np.where(own, self.lengths, 0)
         of_groups = np.stack([np.bincount(place, mass * column, n) for column in kept.T], axis=1)
         shares = _ratio(times @ of_groups, (times @ np.bincount(place, mass, n))[:, None])
-        low: NDArray[np.float64] = np.nanpercentile(shares, 2.5, axis=0)
-        return low
+        return np.array([_middle(column[~np.isnan(column)])[0] for column in shares.T])
 
     def _resamples(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The number of each row's group, and how often each group is drawn: a row a resample, a column a group."""
@@ -167,17 +187,19 @@ class Judged:
         n = len(names)
         return place, np.random.default_rng(0).multinomial(n, np.full(n, 1 / max(n, 1)), _BOOTSTRAPS)
 
-    def _interval(self) -> tuple[float, float]:
-        """The middle 95 % of macro-F1 over resamples of whole groups."""
+    def _intervals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The middle 95 % of macro-F1, of shape (2,), and of each label's F1, (n_labels, 2), over resamples of whole
+        groups; nan where there is one group only, or none of a label.
+        """
         k = len(self.labels)
         place, times = self._resamples()
         n = times.shape[1]
         if n < 2:
-            return np.nan, np.nan
+            return np.full(2, np.nan), np.full((k, 2), np.nan)
         tables = np.bincount(place * k * k + self.y * k + self.guess, minlength=n * k * k).reshape(n, k * k)
-        scores = [macro_f1(table.reshape(k, k)) for table in times @ tables]
-        low, high = np.percentile(scores, [2.5, 97.5])
-        return float(low), float(high)
+        scores = f1_scores((times @ tables).reshape(-1, k, k))
+        of_labels = [_middle(column[~np.isnan(column)]) for column in scores.T]
+        return _middle(np.nanmean(scores, axis=1)), np.stack(of_labels)
 
     def breakdowns(self) -> Iterator[tuple[str, str, "Judged"]]:
         """(what by, which, the rows of it): by each facet, largest first, and by length."""
@@ -191,6 +213,11 @@ class Judged:
         for i, name in enumerate(names):
             if (bins == i).any():
                 yield "characters", name, self.take(bins == i)
+
+
+def _middle(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The bounds of the middle 95 %."""
+    return np.percentile(values, [2.5, 97.5]) if len(values) else np.full(2, np.nan)
 
 
 def _thresholds(p: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -209,33 +236,54 @@ def _all_rounded(values: NDArray[np.float64], digits: int = 4) -> list[float | N
     return [_rounded(value, digits) for value in values]
 
 
-def report(judged: Judged) -> Iterator[str]:
-    """The figures as lines for a terminal."""
-    figures = judged.figures()
-    low, high = figures["macro_f1_interval"]
-    span = f" (95 % of resampled sites {low:.3f}–{high:.3f})" if low is not None else ""
+def report(figures: Mapping[str, Any]) -> Iterator[str]:
+    """A mode's figures as lines for a terminal."""
+    span = f" (95 % of resampled sites {_span(figures['macro_f1_interval'])})"
     yield f"macro-F1 {figures['macro_f1']:.4f}{span}, {figures['rows']} rows of {figures['groups']} sites"
     yield f"calibration error {figures['calibration_error']:.4f}, accuracy {figures['accuracy']:.4f}"
-    width = max(map(len, judged.labels))
-    yield f"{'':{width}}  precision  recall      f1    rows   taken for " + ", ".join(judged.labels)
-    for (label, one), taken in zip(figures["by_label"].items(), figures["confusion"], strict=True):
-        cells = "".join(f"{_cell(one[name]):>9}" for name in ("precision", "recall", "f1"))
-        yield f"{label:{width}}  {cells} {one['rows']:>7}   " + ", ".join(map(str, taken))
+    by_label = figures["by_label"]
+    width = max(map(len, by_label))
+    yield f"{'':{width}}  precision  recall     f1         95 %    rows   taken for {', '.join(by_label)}"
+    for (label, one), taken in zip(by_label.items(), figures["confusion"], strict=True):
+        yield (
+            f"{label:{width}}  {_cell(one['precision']):>9}  {_cell(one['recall']):>6}  {_cell(one['f1']):>5}"
+            f"  {_span(one['f1_interval']):>11}  {one['rows']:>6}   {', '.join(map(str, taken))}"
+        )
     for unit, one in figures.get("content", {}).items():
         yield (
             f"content {unit.replace('_', ' ')}: F1 {_cell(one['f1'])}, kept {_cell(one['content_kept'])},"
             f" boilerplate removed {_cell(one['boilerplate_removed'])}"
         )
-    before = None
-    for by, which, part in judged.breakdowns():
-        if by != before:
-            yield f"by {by}:"
-            before = by
-        scores = ", ".join(
-            f"{label} {_cell(f1)}" for label, f1 in zip(part.labels, map(float, f1_scores(part.table)), strict=True)
-        )
-        yield f"  {which}: macro-F1 {macro_f1(part.table):.3f}, {len(part.y)} rows; F1 {scores}"
+    if curve := figures["thresholds"].get(CONTENT):
+        points = dict(zip(curve["recall"], curve["removed"], strict=True))
+        removed = ", ".join(f"{_cell(points[recall])} at {recall}" for recall in _TOLD_RECALLS)
+        yield f"boilerplate removed by character, at a share of content kept (--keep-recall): {removed}"
+    for name, parts in figures["by"].items():
+        yield from _table(name, parts)
+
+
+def _table(name: str, parts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A line a part: a language, say."""
+    labels = next(iter(parts.values()))["by_label"]
+    width = max(len(name) + 3, *(len(which) + 2 for which in parts))
+    head = f"{f'by {name}':{width}}    rows  macro-F1         95 %  calibration"
+    yield head + "".join(f"  {label:>5}" for label in labels) + "   by character: content kept, boilerplate removed"
+    for which, one in parts.items():
+        head = f"{f'  {which}':{width}}  {one['rows']:>6}  {_cell(one['macro_f1']):>8}"
+        head += f"  {_span(one['macro_f1_interval']):>11}  {_cell(one['calibration_error']):>11}"
+        f1 = "".join(f"  {_cell(of['f1']):>{max(len(label), 5)}}" for label, of in one["by_label"].items())
+        yield f"{head}{f1}   {_kept_and_removed(one)}"
+
+
+def _kept_and_removed(figures: Mapping[str, Any]) -> str:
+    one = figures.get("content", {}).get("by_character", {})
+    return f"{_cell(one.get('content_kept')):>12}, {_cell(one.get('boilerplate_removed'))}"
 
 
 def _cell(value: float | None) -> str:
-    return "–" if value is None or np.isnan(value) else f"{value:.3f}"
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _span(interval: Sequence[float | None]) -> str:
+    low, high = interval
+    return "–" if low is None or high is None else f"{low:.3f}–{high:.3f}"

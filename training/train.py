@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier import RowError, folder
 from classifier.folder import Model
@@ -49,15 +48,23 @@ def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = T
         return model
     # What is weighed down teaches, but is not what the model is for.
     weights = np.array([document.weight for document in data.documents])
-    judged = evaluate.cross_validate(data, np.where(weights == weights.max(), fold_of, -1), settings, say)
-    return replace(model, manifest={**model.manifest, "held_out": held_out(data, judged)})
+    judgements = evaluate.cross_validate(data, np.where(weights == weights.max(), fold_of, -1), settings, say)
+    held_out = {mode: _in_brief(found) for mode, found in evaluate.figures(data, judgements).items()}
+    return replace(model, manifest={**model.manifest, "held_out": held_out})
 
 
-def held_out(data: Dataset, probabilities: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
-    """The figures of each mode that judged any rows."""
-    return {
-        mode: evaluate.judged(data, p).figures() for mode, p in probabilities.items() if not np.isnan(p[:, 0]).all()
+def _in_brief(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """A mode's figures, with less of each language and the like: the manifest goes wherever the model goes."""
+    kept = ("rows", "groups", "macro_f1", "macro_f1_interval", "calibration_error", "content")
+    by = {
+        name: {
+            which: {key: part[key] for key in kept if key in part}
+            | {"f1": {label: one["f1"] for label, one in part["by_label"].items()}}
+            for which, part in parts.items()
+        }
+        for name, parts in figures["by"].items()
     }
+    return {**figures, "by": by}
 
 
 def replace_folder(model: Model, target: Path) -> None:

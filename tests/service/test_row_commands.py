@@ -55,7 +55,9 @@ def test_train_writes_a_model_that_the_others_take(tmp_path: Path, capsys: pytes
     assert set(Tagger.load(model).labels) == {label for label, _ in PAGE}
     status, out, _ = run(capsys, "evaluate", source, "--model", model, "--json")
     assert status == 0
-    assert json.loads(out)["text"]["rows"] == 40
+    figures = json.loads(out)["text"]
+    assert figures["rows"] == figures["by"]["view"]["page"]["rows"] == 40
+    assert figures["by"]["view"]["line"]["by_label"]["content"]["rows"] <= 8
     status, _, _ = run(capsys, "score", source, "-o", tmp_path / "scored.jsonl", "--model", model)
     assert status == 0
 
@@ -65,8 +67,8 @@ def test_evaluate_holds_sites_out(tmp_path: Path, capsys: pytest.CaptureFixture[
     wrong = tmp_path / "wrong.jsonl"
     status, out, _ = run(capsys, "evaluate", source, "--folds", 3, "--extra", extra, "--errors", wrong)
     assert status == 0
-    assert "== paragraph" in out
-    assert "40 rows of 8 sites" in out
+    for said in ("== paragraph", "== text", "40 rows of 8 sites", "by view", "  article", "by characters", "to 240"):
+        assert said in out
     for line in wrong.read_text().splitlines():
         row = json.loads(line)
         assert row["label"] != row["taken_for"]

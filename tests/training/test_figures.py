@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.figures import Judged, calibration_error, confusion, f1_scores, macro_f1, report
+from training.figures import Judged, calibration_error, confusion, f1_scores, macro_f1
 
 
 def judged(y: list[int], guess: list[int], score: float = 0.8) -> Judged:
@@ -54,12 +54,33 @@ def test_content_by_paragraph_and_by_character() -> None:
     assert figures["content"]["by_character"]["boilerplate_removed"] == pytest.approx(removed, abs=1e-4)
 
 
-def test_interval_holds_the_figure_and_is_the_same_each_time() -> None:
+def test_intervals_hold_the_figures_and_are_the_same_each_time() -> None:
     one = judged([0, 1, 2, 0] * 20, [0, 1, 2, 2] * 20)
     figures = one.figures()
     low, high = figures["macro_f1_interval"]
     assert low <= figures["macro_f1"] <= high
+    for of_label in figures["by_label"].values():
+        low, high = of_label["f1_interval"]
+        assert low <= of_label["f1"] <= high
     assert one.figures() == figures
+
+
+def test_a_label_that_is_not_there_has_no_figures() -> None:
+    figures = judged([0, 2, 0, 2], [0, 2, 2, 2]).figures()
+    assert figures["by_label"]["appeal"] == {
+        "precision": None,
+        "recall": None,
+        "f1": None,
+        "f1_interval": [None, None],
+        "rows": 0,
+    }
+    assert figures["macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2, abs=1e-4)
+
+
+def test_reliability_is_what_the_calibration_error_is_made_of() -> None:
+    one = judged([0, 1, 2, 0] * 5, [0, 1, 2, 2] * 5, score=0.875)
+    assert one.reliability() == {"score": [0.875], "right": [0.75], "rows": [20]}
+    assert one.figures()["calibration_error"] == 0.125
 
 
 def curve_rows(p: list[float], y: list[int], lengths: list[int]) -> Judged:
@@ -110,9 +131,3 @@ def test_one_site_has_a_curve_but_no_interval() -> None:
     rows = curve_rows([0.9, 0.2], [0, 1], [5, 5])
     rows.groups = np.array(["site", "site"])
     assert set(rows.thresholds()["content"]["recall_low"]) == {None}
-
-
-def test_report_names_every_label_language_and_length() -> None:
-    lines = "\n".join(report(judged([0, 1, 2, 0] * 30, [0, 1, 2, 0] * 30)))
-    for said in ("macro-F1 1.0000", "content", "appeal", "navigation", "by lang:", "en: macro-F1", "by characters:"):
-        assert said in lines

@@ -10,7 +10,8 @@ from classifier import Paragraph, RowError, Tagger, folder
 from classifier.folder import Model
 from training import fit
 from training.data import Dataset, Document, dataset, folds
-from training.evaluate import cross_validate, errors, judge, judged
+from training.evaluate import cross_validate, errors, figures, judge
+from training.figures import report
 from training.fit import VIEWS, Settings, view
 from training.train import replace_folder, train
 
@@ -76,15 +77,20 @@ def test_cross_validation_judges_every_row_and_never_the_training_side(pages: li
     data = dataset(pages)
     fold_of = folds(pages, 3)
     fold_of[-4:] = -1
-    by_mode = cross_validate(data, fold_of, SETTINGS, quiet)
+    judgements = cross_validate(data, fold_of, SETTINGS, quiet)
     rows = data.rows_of(fold_of >= 0)
-    for probabilities in by_mode.values():
-        assert np.isnan(probabilities[~rows]).all()
-        assert probabilities[rows].sum(axis=1) == pytest.approx(1.0)
-    one = judged(data, by_mode["text"])
-    assert len(one.y) == rows.sum()
-    assert one.figures()["macro_f1"] > 0.8
-    assert all(row["label"] != row["taken_for"] for row in errors(data, by_mode))
+    for views in judgements.values():
+        assert list(views) == list(VIEWS)
+        for kind, probabilities in views.items():
+            judged = ~np.isnan(probabilities[:, 0])
+            assert not judged[~rows].any()
+            assert judged[rows].all() == (kind == "page")
+            assert probabilities[judged].sum(axis=1) == pytest.approx(1.0)
+    found = figures(data, judgements)["text"]
+    assert found["rows"] == rows.sum() == found["by"]["view"]["page"]["rows"]
+    assert found["by"]["view"]["line"]["rows"] == (fold_of >= 0).sum()
+    assert found["macro_f1"] > 0.8
+    assert all(row["label"] != row["taken_for"] for row in errors(data, judgements))
 
 
 def test_cross_validation_learns_nothing_from_the_judged_fold(pages: list[Document]) -> None:
@@ -96,9 +102,9 @@ def test_cross_validation_learns_nothing_from_the_judged_fold(pages: list[Docume
         texts = tuple(Paragraph(f"{rng.integers(1 << 40):x} {rng.integers(1 << 40):x}") for _ in order)
         shuffled.append(replace(page, paragraphs=texts, labels=tuple(page.labels[i] for i in order)))
     data = dataset(shuffled)
-    by_mode = cross_validate(data, folds(shuffled, 3), SETTINGS, quiet)
+    judgements = cross_validate(data, folds(shuffled, 3), SETTINGS, quiet)
     commonest = np.bincount(data.y).max() / len(data.y)
-    assert (by_mode["text"].argmax(axis=1) == data.y).mean() < commonest + 0.08
+    assert (judgements["text"]["page"].argmax(axis=1) == data.y).mean() < commonest + 0.08
 
 
 def test_two_folds_are_too_few(pages: list[Document]) -> None:
@@ -107,8 +113,39 @@ def test_two_folds_are_too_few(pages: list[Document]) -> None:
 
 
 def test_a_model_is_judged_as_it_is(model: Model, small: Dataset) -> None:
-    by_mode = judge(Tagger(model), dataset(small.documents, model.labels))
-    assert judged(small, by_mode["text"]).figures()["macro_f1"] > 0.9
+    tagger = Tagger(model)
+    data = dataset(small.documents, model.labels)
+    judgements = judge(tagger, data)
+    for mode, kinds in figures(data, judgements).items():
+        assert kinds["macro_f1"] > 0.9 or mode == "paragraph"
+    first = slice(0, data.starts[1])
+    for mode, given in (("html", data.documents[0].paragraphs), ("text", data.texts[first])):
+        assert judgements[mode]["page"][first] == pytest.approx(tagger.probabilities([given]))
+    (line,) = np.flatnonzero(~np.isnan(judgements["text"]["line"][first, 0]))
+    assert judgements["text"]["line"][line] == pytest.approx(tagger.probabilities([[data.texts[line]]])[0])
+
+
+def test_the_report_has_a_line_for_every_label_view_language_and_length(model: Model, small: Dataset) -> None:
+    data = dataset(small.documents, model.labels)
+    lines = list(report(figures(data, judge(Tagger(model), data))["text"]))
+    starts = [line.split("  ")[0] for line in lines]
+    for table, parts in (("view", VIEWS), ("lang", ("en", "nn")), ("characters", ("to 15", "to 60", "to 240"))):
+        at = starts.index(f"by {table}")
+        assert [line.split("  ")[1] for line in lines[at + 1 : at + 1 + len(parts)]] == list(parts)
+    for label in data.labels:
+        assert any(line.startswith(f"{label} ") for line in lines)
+    assert any("(--keep-recall)" in line for line in lines)
+
+
+def test_documents_without_hints_are_not_judged_by_them(model: Model, pages: list[Document]) -> None:
+    bare = replace(pages[0], paragraphs=tuple(Paragraph(one.text) for one in pages[0].paragraphs))
+    data = dataset([bare, pages[1]], model.labels)
+    for probabilities in judge(Tagger(model), data)["html"].values():
+        assert np.isnan(probabilities[: data.starts[1]]).all()
+        assert not np.isnan(probabilities[data.starts[1] :]).all()
+    assert set(figures(data, judge(Tagger(model), data))) == {"paragraph", "text", "html"}
+    alone = dataset([bare], model.labels)
+    assert set(figures(alone, judge(Tagger(model), alone))) == {"paragraph", "text"}
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +159,10 @@ def test_the_manifest_tells_data_settings_and_figures(small: Dataset, measured: 
     assert manifest["data"]["paragraphs"] == small.n_rows
     assert manifest["settings"]["inner_folds"] == 3
     assert set(manifest["held_out"]) == {"paragraph", "text", "html"}
+    for found in manifest["held_out"].values():
+        assert set(found["by"]["view"]) == set(VIEWS)
+        assert set(found["thresholds"]) == set(small.labels)
+        assert sum(found["reliability"]["rows"]) == small.n_rows
 
 
 def test_a_fitted_model_keeps_as_much_of_unseen_pages_as_asked_for(measured: Model, unseen: list[Document]) -> None:
