@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "score": ("service.row_commands", "score the paragraphs of a file of rows"),
     "train": ("service.row_commands", "fit a model to labelled rows"),
     "evaluate": ("service.row_commands", "judge a model, or the method, on labelled rows"),
+    "card": ("service.card_command", "write a model's card, with plots"),
     "corpus": ("service.row_commands", "rebuild the labelled rows of public web pages"),
     "serve": ("service.serve_command", "serve the HTTP API"),
 }

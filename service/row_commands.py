@@ -10,6 +10,9 @@ from classifier.errors import BoilertagError
 from service.progress import ProgressLine
 
 WEB_LABELS: Final = Path("datasets/web-labels.tsv.gz")
+_LEARNING_CURVE: Final = (
+    "judge also by models that learnt from a half, a quarter and an eighth of the sites, and of the extra rows: slow"
+)
 
 
 def fill_score(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +58,9 @@ def fill_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", metavar="W", nargs="+", type=float, help="how much the rows of each file count (default 1 each)"
     )
-    parser.add_argument("--no-figures", action="store_true", help="do not judge held-out folds: several times faster")
+    figures = parser.add_mutually_exclusive_group()
+    figures.add_argument("--no-figures", action="store_true", help="do not judge held-out folds: several times faster")
+    figures.add_argument("--learning-curve", action="store_true", help=f"{_LEARNING_CURVE}, for the manifest")
 
 
 def train(args: argparse.Namespace) -> int:
@@ -69,7 +74,13 @@ def train(args: argparse.Namespace) -> int:
         raise BoilertagError(f"--weights: {len(args.files)} files need as many weights above 0")
     data = dataset(read(args.files, weights, args.group, _say))
     with ProgressLine() as line:
-        model = fit_and_judge(data, Settings(inner_folds=args.folds), line.step, figures=not args.no_figures)
+        model = fit_and_judge(
+            data,
+            Settings(inner_folds=args.folds),
+            line.step,
+            figures=not args.no_figures,
+            with_curve=args.learning_curve,
+        )
     replace_folder(model, args.output)
     for mode, figures in model.manifest.get("held_out", {}).items():
         low, high = figures["macro_f1_interval"]
@@ -82,6 +93,7 @@ def fill_evaluate(parser: argparse.ArgumentParser) -> None:
     _fill_labelled(parser)
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--model", metavar="DIR", type=Path, help="judge this model as it is, without folds")
+    chosen.add_argument("--learning-curve", action="store_true", help=_LEARNING_CURVE)
     parser.add_argument(
         "--extra", metavar="FILE", nargs="+", type=Path, default=[], help="labelled rows for the training side only"
     )
@@ -102,10 +114,13 @@ def evaluate(args: argparse.Namespace) -> int:
     from training.evaluate import cross_validate, errors, figures, judge
     from training.figures import report
     from training.fit import Settings
+    from training.learning import learning_curve
+    from training.learning import report as report_curve
     from training.train import read
 
     say = _say if not args.json else lambda text: None
     documents = read(args.files, [1.0] * len(args.files), args.group, say)
+    curve = None
     with ProgressLine() as line:
         if args.model:
             tagger = Tagger.load(args.model)
@@ -115,13 +130,18 @@ def evaluate(args: argparse.Namespace) -> int:
             extra = read(args.extra, [args.extra_weight] * len(args.extra), args.group, say)
             data = dataset([*documents, *extra])
             fold_of = np.concatenate([folds(documents, args.folds), np.full(len(extra), -1)])
-            judgements = cross_validate(data, fold_of, Settings(inner_folds=args.folds), line.step)
+            settings = Settings(inner_folds=args.folds)
+            judgements = cross_validate(data, fold_of, settings, line.step)
+            if args.learning_curve:
+                curve = learning_curve(data, fold_of, settings, judgements, line.step)
     found = figures(data, judgements)
     if args.json:
-        print(json.dumps(found))
+        print(json.dumps({**found, "learning_curve": curve} if curve else found))
     else:
         for mode, one in found.items():
             print(f"\n== {mode}", *report(one), sep="\n")
+        if curve:
+            print("\n== learning curve", *report_curve(curve), sep="\n")
     if args.errors:
         from classifier.rows import write_rows
 

@@ -25,16 +25,25 @@ def _unjudged(data: Dataset) -> dict[Mode, dict[View, NDArray[np.float64]]]:
     return {mode: {kind: np.full((data.n_rows, len(data.labels)), np.nan) for kind in VIEWS} for mode in MODES}
 
 
-def cross_validate(data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Progress) -> Judgements:
+def cross_validate(
+    data: Dataset,
+    fold_of: NDArray[np.int64],
+    settings: Settings,
+    say: Progress,
+    *,
+    taught: NDArray[np.bool_] | None = None,
+) -> Judgements:
     """Judges every row by models that have not seen its site.
 
-    Documents of fold −1 are on the training side always, and never judged. Honest throughout: the context model that
+    Documents of fold −1 are on the training side always, and never judged. Where ``taught`` is given, only those of its
+    documents are learnt from; all are judged. Honest throughout: the context model that
     judges fold ``k`` is fitted on judgements by paragraph models that saw neither fold ``k`` nor the document they
     judge. Leaving out folds ``j`` and ``k`` serves both ways round, so that ``n`` folds take n(n + 1)/2 fits.
 
     Raises:
-        RowError: there are fewer than three folds.
+        RowError: there are fewer than three folds, or too little is left to learn from.
     """
+    taught = np.ones(len(fold_of), bool) if taught is None else taught
     used = [int(f) for f in np.unique(fold_of) if f >= 0]
     if len(used) < MIN_FOLDS:
         raise RowError(f"{len(used)} folds; the context model needs three or more to be judged fairly")
@@ -42,8 +51,10 @@ def cross_validate(data: Dataset, fold_of: NDArray[np.int64], settings: Settings
     counts = fit.count(data.texts)
     # Always-training documents are dealt out too: pairs leave them out with a fold, for their own judgements.
     dealt = np.where(fold_of >= 0, fold_of, np.resize(used, len(fold_of)))
-    left_out: dict[tuple[int, ...], NDArray[np.bool_]] = {(f,): fold_of == f for f in used}
-    left_out |= {pair: np.isin(dealt, pair) for pair in itertools.combinations(used, 2)}
+    left_out: dict[tuple[int, ...], NDArray[np.bool_]] = {(f,): ~taught | (fold_of == f) for f in used}
+    left_out |= {pair: ~taught | np.isin(dealt, pair) for pair in itertools.combinations(used, 2)}
+    for documents in left_out.values():
+        _check_labels(data, ~data.rows_of(documents))
     say(f"fitting {len(left_out)} paragraph models")
     logits = fit.held_out_logits(counts, data, left_out, settings)
     row_fold = np.repeat(fold_of, np.diff(data.starts))
@@ -56,9 +67,11 @@ def cross_validate(data: Dataset, fold_of: NDArray[np.int64], settings: Settings
         for j in others:
             rows = (row_dealt == j) | ((row_dealt == k) & (row_fold < 0))
             held_out[rows] = logits[min(j, k), max(j, k)][rows]
-        calibration = fit.calibrate(data, (row_fold >= 0) & (row_fold != k), held_out)
+        calibrating = data.rows_of(taught) & (row_fold >= 0) & (row_fold != k)
+        _check_labels(data, calibrating)
+        calibration = fit.calibrate(data, calibrating, held_out)
         held_out = calibration.apply(held_out)
-        passes = fit.fit_context_models(data, np.flatnonzero(fold_of != k), held_out, settings)
+        passes = fit.fit_context_models(data, np.flatnonzero(taught & (fold_of != k)), held_out, settings)
         test = np.flatnonzero(fold_of == k)
         for mode, chosen in zip(MODES, ((), *passes), strict=True):
             if mode != "paragraph" and not chosen:
@@ -69,6 +82,11 @@ def cross_validate(data: Dataset, fold_of: NDArray[np.int64], settings: Settings
                 run = context.run(chosen, viewed.surroundings, given)
                 out[mode][kind][viewed.rows] = context.softmax(run)
     return out
+
+
+def _check_labels(data: Dataset, rows: NDArray[np.bool_]) -> None:
+    if len(np.unique(data.y[rows])) < 2:
+        raise RowError("with a fold or two held out, no two labels are left to learn from; label more sites")
 
 
 def judged(data: Dataset, probabilities: NDArray[np.float64]) -> Judged:

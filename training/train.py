@@ -14,6 +14,7 @@ from classifier.folder import Model
 from training import evaluate, fit
 from training.data import Dataset, Document, folds, load
 from training.fit import Progress, Settings
+from training.learning import learning_curve
 
 
 def read(paths: Sequence[Path], weights: Sequence[float], group: str, say: Progress) -> list[Document]:
@@ -31,8 +32,9 @@ def read(paths: Sequence[Path], weights: Sequence[float], group: str, say: Progr
     return documents
 
 
-def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = True) -> Model:
-    """Fits a model and, unless told not to, judges its kind on held-out groups for the manifest.
+def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = True, with_curve: bool = False) -> Model:
+    """Fits a model and, unless told not to, judges its kind on held-out groups for the manifest; ``with_curve`` also by
+    how much it has learnt from.
 
     Raises:
         RowError: there are too few groups to hold any out.
@@ -48,9 +50,13 @@ def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = T
         return model
     # What is weighed down teaches, but is not what the model is for.
     weights = np.array([document.weight for document in data.documents])
-    judgements = evaluate.cross_validate(data, np.where(weights == weights.max(), fold_of, -1), settings, say)
+    fold_of = np.where(weights == weights.max(), fold_of, -1)
+    judgements = evaluate.cross_validate(data, fold_of, settings, say)
     held_out = {mode: _in_brief(found) for mode, found in evaluate.figures(data, judgements).items()}
-    return replace(model, manifest={**model.manifest, "held_out": held_out})
+    manifest = {**model.manifest, "held_out": held_out}
+    if with_curve:
+        manifest["learning_curve"] = learning_curve(data, fold_of, settings, judgements, say)
+    return replace(model, manifest=manifest)
 
 
 def _in_brief(figures: Mapping[str, Any]) -> dict[str, Any]:

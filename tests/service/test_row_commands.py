@@ -74,6 +74,21 @@ def test_evaluate_holds_sites_out(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert row["label"] != row["taken_for"]
 
 
+def test_a_learning_curve_is_told_and_goes_into_the_manifest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, model = labelled(tmp_path / "rows.jsonl", 12), tmp_path / "model"
+    status, out, _ = run(capsys, "evaluate", source, "--folds", 3, "--learning-curve")
+    assert status == 0
+    assert "== learning curve" in out
+    status, out, _ = run(capsys, "evaluate", source, "--folds", 3, "--learning-curve", "--json")
+    told = json.loads(out)["learning_curve"]
+    assert [point["sites"] for point in told] == [0.125, 0.25, 0.5, 1.0]
+    status, _, _ = run(capsys, "train", source, "-o", model, "--folds", 3, "--learning-curve")
+    assert status == 0
+    assert json.loads((model / "model.json").read_text("utf-8"))["learning_curve"] == told
+
+
 def test_corpus_says_what_it_did_not_find(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = Path(__file__).parents[2] / "datasets" / "web-labels.tsv.gz"
     status, _, err = run(capsys, "corpus", tmp_path, "--labels", labels, "-o", tmp_path / "web.jsonl")
@@ -132,6 +147,8 @@ def test_wrong_use_is_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ["score"],
         ["train", "x.csv"],
         ["evaluate", "x.csv", "--folds", "2"],
+        ["evaluate", "x.csv", "--learning-curve", "--model", "m"],
+        ["train", "x.csv", "-o", "m", "--learning-curve", "--no-figures"],
         ["score", "x", "--workers", "0"],
     ):
         with pytest.raises(SystemExit) as ended:
