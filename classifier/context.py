@@ -5,10 +5,9 @@ judgements say of the paragraph and of the document around it, run twice: the se
 judgements as well. :func:`feature_names` says what each feature is; the code below writes them in that order.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -20,11 +19,10 @@ TAGS: Final = tuple("p div li h1 h2 h3 h4 h5 h6 button label figcaption td dd dt
 N_PASSES: Final = 2
 _REACH: Final = (4, 6)  # how many neighbours on each side the first and the second pass see one by one
 _HINT_REACH: Final = 3
-_DECAYS: Final = np.array([0.5, 0.8, 0.95])
+_DECAYS: Final = (0.5, 0.8, 0.95)
 _FLOOR: Final = 3e-4  # probabilities below count as this
+_SIDES: Final = ("before", "after")
 _LONG: Final = 120  # characters that make a paragraph long
-_N_TAGS: Final = len(TAGS)
-_N_HINTS: Final = _N_TAGS + 4
 _H1: Final = TAGS.index("h1")
 _N_HEADINGS: Final = 6
 
@@ -52,13 +50,13 @@ def _signed(reach: int) -> list[str]:
 def _judgement_names(labels: Sequence[str], reach: int) -> list[str]:
     names = [f"{label} here" for label in labels]
     names += [f"{label} at {at}" for at in _signed(reach) for label in labels]
-    for decay in _DECAYS:
-        for side in ("before", "after"):
-            names += [f"{label} {side}, fading by {decay}" for label in labels]
-    for label in labels:
-        names += [f"share of {label} before", f"share of {label} after", f"much {label} before", f"much {label} after"]
-        names += [f"much {label} in all"]
-        names += [f"since long {label}", f"until long {label}"]
+    names += [f"{label} {side}, fading by {decay}" for decay in _DECAYS for side in _SIDES for label in labels]
+    for name in ("share of {label} {side}", "much {label} {side}"):
+        names += [name.format(label=label, side=side) for side in _SIDES for label in labels]
+    names += [f"much {label} in all" for label in labels]
+    names += [f"{side} long {label}" for side in ("since", "until") for label in labels]
+    for name in ("most {}, by logarithm", "most {}", "mean {}", "paragraphs that may be {}"):
+        names += [f"in stretch: {name.format(label)}" for label in labels]
     return names
 
 
@@ -66,14 +64,14 @@ def feature_names(labels: Sequence[str], with_hints: bool, n_pass: int) -> list[
     """The features of a pass (0 or 1), in order."""
     names = _judgement_names(labels, _REACH[0])
     names += ["length here"] + [f"length at {at}" for at in _signed(_REACH[0])]
-    names += [f"length {side}, fading by {decay}" for decay in _DECAYS for side in ("before", "after")]
+    names += [f"length {side}, fading by {decay}" for decay in _DECAYS for side in _SIDES]
     names += ["place from start", "place from end", "paragraphs before", "paragraphs after", "paragraphs", "is first"]
     names += ECHOES
     if with_hints:
         one = [f"<{tag}>" for tag in TAGS] + ["link density", "all links", "no links", "few links"]
         names += [f"{name} here" for name in one]
         names += [f"{name} at {at}" for at in _signed(_HINT_REACH) for name in one]
-        names += [f"{name} {side}, fading by {d}" for d in _DECAYS for side in ("before", "after") for name in one]
+        names += [f"{name} {side}, fading by {d}" for d in _DECAYS for side in _SIDES for name in one]
         names += ["element as before", "element as after", "run of element before", "run of element after"]
         names += ["has heading above", *(f"heading above is {label}" for label in labels)]
         names += [f"heading above is <h{level}>" for level in range(1, _N_HEADINGS + 1)]
@@ -83,180 +81,44 @@ def feature_names(labels: Sequence[str], with_hints: bool, n_pass: int) -> list[
     return names
 
 
-@njit
-def _write_window(values, s, e, reach, out, j):
-    """Columns ``j`` on: the rows of ``values`` at offsets 0, −1, +1 … ±reach, zero outside the document."""
-    width = values.shape[1]
-    for i in range(s, e):
-        for k in range(width):
-            out[i, j + k] = values[i, k]
-            for r in range(1, reach + 1):
-                out[i, j + (2 * r - 1) * width + k] = values[i - r, k] if i - r >= s else 0.0
-                out[i, j + 2 * r * width + k] = values[i + r, k] if i + r < e else 0.0
-    return j + (2 * reach + 1) * width
-
-
-@njit
-def _write_fading(values, s, e, out, j):
-    """Exponentially fading means of the rows before and after, for each decay."""
-    width = values.shape[1]
-    for decay in _DECAYS:
-        for k in range(width):
-            mean = 0.0
-            for i in range(s, e):
-                out[i, j + k] = mean
-                mean += (1.0 - decay) * (values[i, k] - mean)
-            mean = 0.0
-            for i in range(e - 1, s - 1, -1):
-                out[i, j + width + k] = mean
-                mean += (1.0 - decay) * (values[i, k] - mean)
-        j += 2 * width
-    return j
-
-
-@njit
-def _write_judgements(p, log_p, lengths, s, e, reach, out, j):
-    j = _write_window(log_p, s, e, reach, out, j)
-    j = _write_fading(p, s, e, out, j)
-    for k in range(p.shape[1]):
-        total = 0.0
-        for i in range(s, e):
-            total += p[i, k] * min(lengths[i], 300.0) / 300.0
-        before = 0.0
-        last = s - 50
-        for i in range(s, e):
-            mass = p[i, k] * min(lengths[i], 300.0) / 300.0
-            out[i, j] = before / (total + 1e-3)
-            out[i, j + 1] = (total - before - mass) / (total + 1e-3)
-            out[i, j + 2] = math.log1p(before)
-            out[i, j + 3] = math.log1p(max(total - before - mass, 0.0))
-            out[i, j + 4] = math.log1p(total)
-            out[i, j + 5] = math.log1p(min(i - last, 50))
-            before += mass
-            if lengths[i] > _LONG and p[i, k] > 0.5:
-                last = i
-        last = e + 50
-        for i in range(e - 1, s - 1, -1):
-            out[i, j + 6] = math.log1p(min(last - i, 50))
-            if lengths[i] > _LONG and p[i, k] > 0.5:
-                last = i
-        j += 7
-    return j
-
-
-@njit
-def _write_hints(p, tags, link_density, s, e, out, j):
-    values = np.zeros((e, _N_HINTS))
-    for i in range(s, e):
-        if tags[i] >= 0:
-            values[i, tags[i]] = 1.0
-        density = link_density[i]
-        values[i, _N_TAGS] = density
-        values[i, _N_TAGS + 1] = density >= 0.99
-        values[i, _N_TAGS + 2] = density == 0.0
-        values[i, _N_TAGS + 3] = 0.0 < density < 0.3
-    j = _write_window(values, s, e, _HINT_REACH, out, j)
-    j = _write_fading(values, s, e, out, j)
-    run = 0
-    for i in range(s, e):
-        run = run + 1 if i > s and tags[i] == tags[i - 1] else 0
-        out[i, j] = run > 0
-        out[i, j + 2] = math.log1p(run)
-    run = 0
-    for i in range(e - 1, s - 1, -1):
-        run = run + 1 if i < e - 1 and tags[i] == tags[i + 1] else 0
-        out[i, j + 1] = run > 0
-        out[i, j + 3] = math.log1p(run)
-    j += 4
-    n_labels = p.shape[1]
-    heading = -1
-    first = -1
-    last = -1
-    for i in range(s, e):
-        for k in range(n_labels + 7):
-            out[i, j + k] = 0.0
-        if heading >= 0:
-            out[i, j] = 1.0
-            for k in range(n_labels):
-                out[i, j + 1 + k] = p[heading, k]
-            out[i, j + 1 + n_labels + tags[heading] - _H1] = 1.0
-        if _H1 <= tags[i] < _H1 + _N_HEADINGS:
-            heading = i
-        if tags[i] == _H1:
-            last = i
-            if first < 0:
-                first = i
-    j += n_labels + 7
-    for i in range(s, e):
-        out[i, j] = first >= 0
-        out[i, j + 1] = 0 <= first <= i
-        out[i, j + 2] = 0 <= last <= i
-    return j + 3
-
-
-@njit
-def _softmax(logits, p, log_p):
-    for i in range(len(logits)):
-        top = logits[i, 0]
-        for k in range(1, logits.shape[1]):
-            top = max(top, logits[i, k])
-        total = 0.0
-        for k in range(logits.shape[1]):
-            p[i, k] = math.exp(logits[i, k] - top)
-            total += p[i, k]
-        for k in range(logits.shape[1]):
-            p[i, k] /= total
-            log_p[i, k] = math.log(p[i, k] + _FLOOR)
-
-
-@njit
-def _write_first(p, log_p, lengths, echoes, tags, link_density, starts, out):
-    sizes = np.empty((len(lengths), 1))
-    for i in range(len(lengths)):
-        sizes[i, 0] = math.log(max(lengths[i], 1.0)) / 8.0
-    j = 0
-    for d in range(len(starts) - 1):
-        s, e = starts[d], starts[d + 1]
-        j = _write_judgements(p, log_p, lengths, s, e, _REACH[0], out, 0)
-        j = _write_window(sizes, s, e, _REACH[0], out, j)
-        j = _write_fading(sizes, s, e, out, j)
-        n = e - s
-        for i in range(s, e):
-            out[i, j] = (i - s) / n
-            out[i, j + 1] = (e - 1 - i) / n
-            out[i, j + 2] = math.log1p(i - s)
-            out[i, j + 3] = math.log1p(e - 1 - i)
-            out[i, j + 4] = math.log(n)
-            out[i, j + 5] = i == s
-            for k in range(echoes.shape[1]):
-                out[i, j + 6 + k] = echoes[i, k]
-        j += 6 + echoes.shape[1]
-        if len(tags):
-            j = _write_hints(p, tags, link_density, s, e, out, j)
-    return j
+# Inside this module features are rows and paragraphs columns, so that each feature is written and read in one run.
 
 
 @njit(cache=True, nogil=True)
-def _write_pass(logits, lengths, echoes, tags, link_density, starts, j, out):
-    p = np.empty(logits.shape)
-    log_p = np.empty(logits.shape)
-    _softmax(logits, p, log_p)
-    if j == 0:
-        _write_first(p, log_p, lengths, echoes, tags, link_density, starts, out)
-    else:
-        for d in range(len(starts) - 1):
-            _write_judgements(p, log_p, lengths, starts[d], starts[d + 1], _REACH[1], out, j)
+def _write_window(values, starts, reach, out):
+    """The rows of ``values`` at offsets 0, −1, +1 … ±reach, zero outside the document."""
+    for offset in range(-reach, reach + 1):
+        first = (2 * abs(offset) - (offset < 0)) * len(values)
+        for k in range(len(values)):
+            for d in range(len(starts) - 1):
+                for i in range(starts[d], starts[d + 1]):
+                    inside = starts[d] <= i + offset < starts[d + 1]
+                    out[first + k, i] = values[k, i + offset] if inside else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _write_running(values, starts, keep, add, out):
+    """``keep`` · itself + ``add`` · value, run up to each paragraph from its document's start, then from its end."""
+    for side in range(2):
+        for k in range(len(values)):
+            for d in range(len(starts) - 1):
+                state = 0.0
+                for step in range(starts[d + 1] - starts[d]):
+                    i = starts[d] + step if side == 0 else starts[d + 1] - 1 - step
+                    out[side * len(values) + k, i] = state
+                    state = keep * state + add * values[k, i]
 
 
 # Not BLAS: its threads fight with ours, and the sum must not depend on how many there are.
 @njit(cache=True, nogil=True)
 def _apply(features, weights, bias, out):
-    for i in range(len(features)):
-        out[i] = bias
-        for f in range(len(weights)):
-            value = features[i, f]
-            for k in range(len(bias)):
-                out[i, k] += value * weights[f, k]
+    for k in range(len(bias)):
+        for i in range(features.shape[1]):
+            out[k, i] = bias[k]
+        for f in range(len(features)):
+            weight = weights[f, k]
+            for i in range(features.shape[1]):
+                out[k, i] += weight * features[f, i]
 
 
 @dataclass(frozen=True)
@@ -280,13 +142,9 @@ class Pass:
 
     def apply(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """The logits of features of shape (n, n_features): an array of shape (n, n_labels)."""
-        out = np.empty((len(features), len(self.bias)))
-        _apply(features, self.weights, self.bias, out)
-        return out
-
-
-_NO_TAGS: Final = np.empty(0, np.int64)
-_NO_DENSITY: Final = np.empty(0)
+        out = np.empty((len(self.bias), len(features)))
+        _apply(features.T, self.weights, self.bias, out)
+        return out.T
 
 
 class Features:
@@ -297,22 +155,123 @@ class Features:
         labels = [""] * n_labels
         with_hints = surroundings.hints is not None
         self._widths = [len(feature_names(labels, with_hints, n_pass)) for n_pass in range(N_PASSES)]
-        self._all = np.empty((len(surroundings.lengths), self._widths[1]))
+        sizes = np.diff(surroundings.starts)
+        self._all = np.empty((self._widths[-1], len(surroundings.lengths)))
+        self._at = np.arange(len(surroundings.lengths))
+        self._start = np.repeat(surroundings.starts[:-1], sizes)  # of each paragraph's document
+        self._end = np.repeat(surroundings.starts[1:], sizes)
+        self._filled = 0
 
     def write(self, n_pass: int, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fills in what pass ``n_pass`` adds, from the logits of the model before it, and returns all it sees."""
-        around = self._around
-        _write_pass(
-            logits,
-            around.lengths,
-            around.echoes,
-            around.hints.tags if around.hints else _NO_TAGS,
-            around.hints.link_density if around.hints else _NO_DENSITY,
-            around.starts,
-            self._widths[0] if n_pass else 0,
-            self._all,
+        self._filled = self._widths[n_pass - 1] if n_pass else 0
+        p = np.ascontiguousarray(softmax(logits).T)
+        self._add_judgements(p, _REACH[n_pass])
+        if n_pass == 0:
+            self._add_lengths_and_places()
+            if self._around.hints is not None:
+                self._add_hints(p, self._around.hints)
+        return self._all[: self._filled].T
+
+    def _more(self, n: int) -> NDArray[np.float64]:
+        """The next ``n`` rows, to be filled in."""
+        self._filled += n
+        return self._all[self._filled - n : self._filled]
+
+    def _add(self, *blocks: NDArray[Any]) -> None:
+        """Each of shape (n,) or (width, n)."""
+        for block in blocks:
+            values = np.atleast_2d(block)
+            self._more(len(values))[:] = values
+
+    def _add_window(self, values: NDArray[np.float64], reach: int) -> None:
+        _write_window(values, self._around.starts, reach, self._more((2 * reach + 1) * len(values)))
+
+    def _add_fading(self, values: NDArray[np.float64]) -> None:
+        for decay in _DECAYS:
+            _write_running(values, self._around.starts, decay, 1.0 - decay, self._more(2 * len(values)))
+
+    def _add_judgements(self, p: NDArray[np.float64], reach: int) -> None:
+        self._add_window(np.log(p + _FLOOR), reach)
+        self._add_fading(p)
+        lengths = self._around.lengths
+        mass = p * (np.minimum(lengths, 300.0) / 300.0)
+        sums = np.empty((2 * len(p), p.shape[1]))
+        _write_running(mass, self._around.starts, 1.0, 1.0, sums)
+        total = sums[: len(p)] + mass + sums[len(p) :]
+        self._add(sums / (np.vstack([total, total]) + 1e-3), np.log1p(sums), np.log1p(total))
+        is_long = (lengths > _LONG) & (p > 0.5)
+        last, following = self._last(is_long), self._next(is_long)
+        self._add(
+            np.log1p(np.where(last >= 0, np.minimum(self._at - last, 50), 50)),
+            np.log1p(np.where(following >= 0, np.minimum(following - self._at, 50), 50)),
         )
-        return self._all[:, : self._widths[n_pass]]
+        self._add_stretches(p)
+
+    def _add_stretches(self, p: NDArray[np.float64]) -> None:
+        """What stands in the same box, perhaps: a label's stretch reaches to the next long paragraph of another label,
+        which is a stretch by itself.
+        """
+        n = len(self._at)
+        likeliest = p.argmax(axis=0)
+        most, mean, size = np.empty((3, *p.shape))
+        for k in range(len(p)) if n else ():
+            wall = (self._around.lengths > _LONG) & (likeliest != k)
+            begins = wall | (self._at == self._start)
+            begins[1:] |= wall[:-1]
+            first = np.flatnonzero(begins)
+            stretch = np.cumsum(begins) - 1
+            sizes = np.diff(first, append=n)
+            most[k] = np.maximum.reduceat(p[k], first)[stretch]
+            mean[k] = (np.add.reduceat(p[k], first) / sizes)[stretch]
+            size[k] = np.log(sizes)[stretch]
+        self._add(np.log(most + _FLOOR), most, mean, size)
+
+    def _last(self, found: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Before each paragraph, in its document: the last one where ``found`` is true, or −1."""
+        last = np.full(found.shape, -1)
+        last[..., 1:] = np.maximum.accumulate(np.where(found, self._at, -1), axis=-1)[..., :-1]
+        return np.where(last >= self._start, last, -1)
+
+    def _next(self, found: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """After each paragraph, in its document: the first one where ``found`` is true, or −1."""
+        n = len(self._at)
+        following = np.full(found.shape, n)
+        at = np.where(found, self._at, n)[..., ::-1]
+        following[..., :-1] = np.minimum.accumulate(at, axis=-1)[..., ::-1][..., 1:]
+        return np.where(following < self._end, following, -1)
+
+    def _add_lengths_and_places(self) -> None:
+        sizes = np.log(np.maximum(self._around.lengths, 1.0))[None] / 8.0
+        self._add_window(sizes, _REACH[0])
+        self._add_fading(sizes)
+        before, after, n = self._at - self._start, self._end - 1 - self._at, self._end - self._start
+        self._add(before / n, after / n, np.log1p(before), np.log1p(after), np.log(n), before == 0)
+        self._add(self._around.echoes.T)
+
+    def _add_hints(self, p: NDArray[np.float64], given: Hints) -> None:
+        tags, density = given.tags, given.link_density
+        few = (density > 0) & (density < 0.3)
+        elements = np.arange(len(TAGS))[:, None] == tags
+        values = np.vstack([elements, density, density >= 0.99, density == 0, few])
+        self._add_window(values, _HINT_REACH)
+        self._add_fading(values)
+        # A run ends where the element changes, or the document.
+        as_before = np.zeros(len(tags), bool)
+        as_before[1:] = (tags[1:] == tags[:-1]) & (self._start[1:] == self._start[:-1])
+        as_after = np.append(as_before[1:], False)[: len(tags)]
+        run_start = np.maximum.accumulate(np.where(as_before, -1, self._at))
+        run_end = np.minimum.accumulate(np.where(as_after, len(tags), self._at)[::-1])[::-1]
+        self._add(as_before, as_after, np.log1p(self._at - run_start), np.log1p(run_end - self._at))
+        is_heading = (tags >= _H1) & (tags < _H1 + _N_HEADINGS)
+        heading = self._last(is_heading)
+        has_heading = heading >= 0
+        levels = _H1 + np.arange(_N_HEADINGS)[:, None]
+        self._add(has_heading, p[:, heading] * has_heading, (tags[heading] == levels) & has_heading)
+        is_h1 = tags == _H1
+        reached = (self._last(is_h1) >= 0) | is_h1
+        to_come = self._next(is_h1) >= 0
+        self._add(reached | to_come, reached, reached & ~to_come)
 
 
 def run(passes: Sequence[Pass], surroundings: Surroundings, logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ ECHOES: Final = (
 _LONG: Final = 100  # characters that make a paragraph long
 _MIN_LETTERS: Final = 4  # of a word that counts; of scripts without spaces, pairs of characters count
 _SEED: Final = np.uint64(1)
-_SPACE: Final = np.uint32(characters.SPACE)
+_BLANK: Final = np.uint32(ord(" "))
 _LOWER: Final = np.uint32(characters.LOWER)
 _JOINER: Final = np.uint32(characters.JOINER)
 _IDEOGRAPH: Final = np.uint32(characters.IDEOGRAPH)
@@ -31,114 +31,54 @@ _CLASS_SHIFT: Final = np.uint32(characters.CLASS_SHIFT)
 _FOLD_MASK: Final = np.uint32(characters.FOLD_MASK)
 
 
-@njit
-def _tokens(codes, start, end, table, tokens):
-    """Writes the hashes of the paragraph's long words and ideograph pairs to ``tokens``; returns how many there are."""
-    n = 0
-    word = _SEED
-    letters = 0
-    ideograph = _SEED  # the state after the ideograph just before, if there is one
-    for i in range(start, end + 1):
-        entry = table[codes[i]] if i < end else _SPACE
-        kind = (entry >> _CLASS_SHIFT) & np.uint32(7)
-        if _LOWER <= kind <= _JOINER:
-            word = add_code(word, entry & _FOLD_MASK)
-            letters += 1
-            ideograph = _SEED
-            continue
-        if letters >= _MIN_LETTERS:
-            tokens[n] = finish_key(word)
-            n += 1
-        word = _SEED
-        letters = 0
-        if kind == _IDEOGRAPH:
-            if ideograph != _SEED:
-                tokens[n] = finish_key(add_code(ideograph, entry & _FOLD_MASK))
-                n += 1
-            ideograph = add_code(_SEED, entry & _FOLD_MASK)
-        else:
-            ideograph = _SEED
+@njit(cache=True, nogil=True)
+def _hash(codes, ends, starts, table, tokens, owners, texts):
+    """Writes the hash of each paragraph's text to ``texts``, and those of its long words and ideograph pairs to
+    ``tokens``, with the paragraph's number in ``owners``; returns how many tokens there are.
+
+    The hashes begin with the document's number, so that nothing is alike in two documents.
+    """
+    n = np.int64(0)
+    start = np.int64(0)
+    for d in range(len(starts) - 1):
+        seed = add_code(_SEED, d)
+        for row in range(starts[d], starts[d + 1]):
+            text = seed
+            word = seed
+            letters = 0
+            ideograph = seed  # the state after the ideograph just before, if there is one
+            for i in range(start, ends[row] + 1):
+                code = codes[i] if i < ends[row] else _BLANK
+                text = add_code(text, code)
+                entry = table[code]
+                kind = (entry >> _CLASS_SHIFT) & np.uint32(7)
+                if kind >= _LOWER and kind <= _JOINER:
+                    word = add_code(word, entry & _FOLD_MASK)
+                    letters += 1
+                    ideograph = seed
+                    continue
+                if letters >= _MIN_LETTERS:
+                    tokens[n] = finish_key(word)
+                    owners[n] = row
+                    n += 1
+                word = seed
+                letters = 0
+                if kind == _IDEOGRAPH:
+                    if ideograph != seed:
+                        tokens[n] = finish_key(add_code(ideograph, entry & _FOLD_MASK))
+                        owners[n] = row
+                        n += 1
+                    ideograph = add_code(seed, entry & _FOLD_MASK)
+                else:
+                    ideograph = seed
+            texts[row] = finish_key(text)
+            start = ends[row]
     return n
 
 
-@njit
-def _slot(key, keys):
-    """Where the key stands in the table, or where it belongs."""
-    mask = len(keys) - 1
-    slot = np.int64(key >> np.uint64(40)) & mask
-    while keys[slot] != 0 and keys[slot] != key:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@njit(cache=True, nogil=True)
-def _write(codes, ends, starts, table, out):
-    for d in range(len(starts) - 1):
-        s, e = starts[d], starts[d + 1]
-        first = ends[s - 1] if s else 0
-        room = ends[e - 1] - first if e > s else 0
-        tokens = np.empty(room + 1, np.uint64)
-        until = np.empty(e - s, np.int64)
-        n = 0
-        size = 16
-        start = first
-        for i in range(s, e):
-            n += _tokens(codes, start, ends[i], table, tokens[n:])
-            until[i - s] = n
-            start = ends[i]
-        while size < 2 * (n + e - s):
-            size *= 2
-        keys = np.zeros(size, np.uint64)
-        seen = np.zeros(size, np.int32)  # paragraphs that hold the token
-        seen_long = np.zeros(size, np.int32)
-        last = np.full(size, -1, np.int32)
-        texts = np.zeros(size, np.uint64)
-        times = np.zeros(size, np.int32)
-        hashes = np.empty(e - s, np.uint64)
-        start = first
-        j = 0
-        for i in range(s, e):
-            is_long = ends[i] - start > _LONG
-            state = np.uint64(7)
-            for c in range(start, ends[i]):
-                state = add_code(state, codes[c])
-            hashes[i - s] = finish_key(state)
-            slot = _slot(hashes[i - s], texts)
-            out[i, 5] = times[slot] > 0
-            texts[slot] = hashes[i - s]
-            times[slot] += 1
-            start = ends[i]
-            while j < until[i - s]:
-                slot = _slot(tokens[j], keys)
-                keys[slot] = tokens[j]
-                if last[slot] != i:
-                    last[slot] = i
-                    seen[slot] += 1
-                    seen_long[slot] += is_long
-                j += 1
-        last[:] = -1
-        start = first
-        j = 0
-        for i in range(s, e):
-            is_long = ends[i] - start > _LONG
-            start = ends[i]
-            total = 0
-            elsewhere = 0
-            in_long = 0
-            while j < until[i - s]:
-                slot = _slot(tokens[j], keys)
-                if last[slot] != i:
-                    last[slot] = i
-                    total += 1
-                    elsewhere += seen[slot] > 1
-                    in_long += seen_long[slot] > is_long
-                j += 1
-            out[i, 0] = total == 0
-            out[i, 1] = elsewhere / max(total, 1)
-            out[i, 2] = in_long / max(total, 1)
-            out[i, 3] = 0.0 if is_long else out[i, 2]
-            out[i, 4] = times[_slot(hashes[i - s], texts)] > 1
-    return out
+def _groups(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Numbers the runs of equal keys in a sorted array."""
+    return np.cumsum(np.concatenate([[False], keys[1:] != keys[:-1]])[: len(keys)])
 
 
 def echoes(codes: NDArray[np.uint32], ends: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -147,6 +87,36 @@ def echoes(codes: NDArray[np.uint32], ends: NDArray[np.int64], starts: NDArray[n
     ``codes`` are the paragraphs' code points in a row, ``ends`` says where each ends, and document ``d`` is paragraphs
     ``starts[d]`` to ``starts[d + 1]``.
     """
-    out = np.empty((len(ends), len(ECHOES)))
-    _write(codes, ends, starts, characters.TABLE, out)
-    return out
+    n = len(ends)
+    tokens = np.empty(len(codes), np.uint64)
+    owners = np.empty(len(codes), np.int64)
+    texts = np.empty(n, np.uint64)
+    n_tokens = _hash(codes, ends, starts, characters.TABLE, tokens, owners, texts)
+
+    order = np.argsort(tokens[:n_tokens], kind="stable")  # the same token's paragraphs stay in order
+    tokens, owners = tokens[order], owners[order]
+    again = np.zeros(n_tokens, bool)
+    again[1:] = (tokens[1:] == tokens[:-1]) & (owners[1:] == owners[:-1])
+    tokens, owners = tokens[~again], owners[~again]
+    token = _groups(tokens)
+    is_long = np.diff(ends, prepend=0) > _LONG
+    n_holders = np.bincount(token)[token]
+    n_long_holders = np.bincount(token, is_long[owners])[token]
+
+    def share(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.bincount(owners, chosen, n) / np.maximum(n_words, 1)
+
+    n_words = np.bincount(owners, minlength=n)
+    in_long = share(n_long_holders > is_long[owners])
+
+    order = np.argsort(texts, kind="stable")
+    text = _groups(texts[order])
+    repeats = np.empty(n, bool)
+    repeats[order] = np.bincount(text)[text] > 1
+    stood_before = np.zeros(n, bool)
+    stood_before[order[1:]] = text[1:] == text[:-1]
+
+    elsewhere = share(n_holders > 1)
+    return np.column_stack(
+        [n_words == 0, elsewhere, in_long, np.where(is_long, 0.0, in_long), repeats, stood_before]
+    ).astype(np.float64)

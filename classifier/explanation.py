@@ -113,9 +113,10 @@ def _reasons(model: Model, places: dict[tuple[str, str], int], text: str, label:
         counts = Counter(ngram for ngram in features.NGRAMS[channel](text) if (channel, ngram) in places)
         values = {ngram: (1 + math.log(n)) * float(w.idf[places[channel, ngram]]) for ngram, n in counts.items()}
         norm = math.sqrt(sum(value * value for value in values.values()))
+        length = (1 - features.SLOPE) * features.PIVOT + features.SLOPE * norm
         for ngram, value in values.items():
             row = w.weights[places[channel, ngram]]
-            reasons.append(Reason(channel, ngram, value / norm * float(row[label] - row.mean())))
+            reasons.append(Reason(channel, ngram, value / length * float(row[label] - row.mean())))
     for i in kernel.shape_bins([text])[0]:
         row = w.shape[i]
         reasons.append(Reason("shape", features.SHAPE_NAMES[i], float(row[label] - row.mean())))

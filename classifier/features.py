@@ -13,7 +13,13 @@ import numpy as np
 
 from classifier import characters
 
-CHAR_NGRAM_LENGTHS: Final = (2, 5)
+CHAR_NGRAM_LENGTH: Final = 5
+
+# A channel's TF-IDF values are divided by (1 − SLOPE) · PIVOT + SLOPE · (their Euclidean norm): pivoted length
+# normalisation (Singhal, Buckley and Mitra, 1996). Dividing by the norm alone leaves the tell-tale words of a long
+# paragraph next to nothing.
+PIVOT: Final = 20.0
+SLOPE: Final = 0.5
 
 # Patterns over the classes of a text's characters, a digit each.
 _TOKEN: Final = re.compile(
@@ -43,14 +49,12 @@ def word_ngrams(text: str) -> list[str]:
 
 
 def char_ngrams(text: str) -> list[str]:
-    """Runs of 2 to 5 characters inside each stretch without white space, a space on either side counted in."""
+    """Runs of five characters inside each stretch without white space, a space on either side counted in."""
     folded, classes = _fold(text)
-    low, high = CHAR_NGRAM_LENGTHS
     ngrams = []
     for match in _CHUNK.finditer(classes):
         chunk = f" {folded[match.start() : match.end()]} "
-        for start in range(len(chunk) - low + 1):
-            ngrams += [chunk[start : start + n] for n in range(low, min(high, len(chunk) - start) + 1)]
+        ngrams += [chunk[i : i + CHAR_NGRAM_LENGTH] for i in range(len(chunk) - CHAR_NGRAM_LENGTH + 1)]
     return ngrams
 
 

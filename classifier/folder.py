@@ -24,7 +24,7 @@ from classifier.errors import ModelError
 from classifier.features import SHAPE_NAMES
 from classifier.kernel import Weights
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 MODEL_FILE: Final = "model.joblib"
 MANIFEST_FILE: Final = "model.json"
 MAX_UNPACKED: Final = 1 << 30

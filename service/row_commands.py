@@ -58,12 +58,16 @@ def fill_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", metavar="W", nargs="+", type=float, help="how much the rows of each file count (default 1 each)"
     )
+    parser.add_argument(
+        "--corrections", metavar="FILE", type=Path, help="labels to put right, as in datasets/corrections.tsv"
+    )
     figures = parser.add_mutually_exclusive_group()
     figures.add_argument("--no-figures", action="store_true", help="do not judge held-out folds: several times faster")
     figures.add_argument("--learning-curve", action="store_true", help=f"{_LEARNING_CURVE}, for the manifest")
 
 
 def train(args: argparse.Namespace) -> int:
+    from training.corrections import NONE, read_corrections
     from training.data import dataset
     from training.fit import Settings
     from training.train import read, replace_folder
@@ -72,7 +76,8 @@ def train(args: argparse.Namespace) -> int:
     weights = args.weights or [1.0] * len(args.files)
     if len(weights) != len(args.files) or min(weights) <= 0:
         raise BoilertagError(f"--weights: {len(args.files)} files need as many weights above 0")
-    data = dataset(read(args.files, weights, args.group, _say))
+    corrections = read_corrections(args.corrections) if args.corrections else NONE
+    data = dataset(read(args.files, weights, args.group, _say, corrections))
     with ProgressLine() as line:
         model = fit_and_judge(
             data,

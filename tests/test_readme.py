@@ -29,12 +29,12 @@ def test_the_example_prints_what_the_readme_says(capsys: pytest.CaptureFixture[s
 
 def test_the_python_example_runs(tagger: Tagger, capsys: pytest.CaptureFixture[str]) -> None:
     given = {
-        "page": "<p>The tide turned at six.</p>",
+        "html": "<p>The tide turned at six.</p>",
         "paragraphs": ["Tide tables", "News", "The tide turned at six.", "Subscribe"],
         "documents": [["The tide turned at six."], []],
     }
     exec(blocks("python")[0], given)
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["content", "appeal"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["content", "content", "appeal"]
 
 
 def test_the_request_of_the_readme_is_json_with_one_text() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from classifier import Paragraph, RowError
 from classifier.rows import read_rows
 from classifier.tagger import as_paragraph
+from training.corrections import NONE, Corrections
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Document:
     facets: Mapping[str, str]
 
 
-def load(path: Path, *, group: str = "site", weight: float = 1.0) -> list[Document]:
-    """Reads the documents of a file of labelled rows.
+def load(path: Path, *, group: str = "site", weight: float = 1.0, corrections: Corrections = NONE) -> list[Document]:
+    """Reads the documents of a file of labelled rows, with corrected labels.
 
     Consecutive rows with the same ``doc`` are a document; without that column each row is one. The group is the first
     row's ``group`` column, else its document.
@@ -43,7 +44,7 @@ def load(path: Path, *, group: str = "site", weight: float = 1.0) -> list[Docume
     documents: list[Document] = []
     rows: list[dict[str, Any]] = []
     current: Any = None
-    for number, row in enumerate(read_rows(path), 1):
+    for number, row in enumerate(corrections.apply(read_rows(path)), 1):
         label = row.get("label")
         if label is None:
             raise RowError(f"{path}: no column 'label'; labelled rows need one")

@@ -69,7 +69,9 @@ def cross_validate(
             held_out[rows] = logits[min(j, k), max(j, k)][rows]
         calibrating = data.rows_of(taught) & (row_fold >= 0) & (row_fold != k)
         _check_labels(data, calibrating)
-        calibration = fit.calibrate(data, calibrating, held_out)
+        rows = np.flatnonzero(calibrating)
+        rows = rows[fit.foremost(data, rows)]
+        calibration = fit.calibrate(held_out[rows], data.y[rows])
         held_out = calibration.apply(held_out)
         passes = fit.fit_context_models(data, np.flatnonzero(taught & (fold_of != k)), held_out, settings)
         test = np.flatnonzero(fold_of == k)

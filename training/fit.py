@@ -15,13 +15,15 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.optimize import minimize
+from scipy.special import log_softmax
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
 from classifier import RowError, context, kernel
 from classifier.context import N_PASSES, Features, Pass, Surroundings
 from classifier.echoes import echoes
-from classifier.features import NGRAMS, SHAPE_NAMES
+from classifier.features import NGRAMS, PIVOT, SHAPE_NAMES, SLOPE
 from classifier.folder import Model
 from classifier.kernel import Weights
 from classifier.paragraphs import has_hints
@@ -70,7 +72,10 @@ def count(texts: Sequence[str]) -> Counts:
 
     def channel(name: str) -> tuple[sparse.csr_matrix, NDArray[np.str_]]:
         vectorizer = CountVectorizer(analyzer=NGRAMS[name], dtype=np.float32)
-        matrix = vectorizer.fit_transform(texts)
+        try:
+            matrix = vectorizer.fit_transform(texts)
+        except ValueError:  # there is nothing to count
+            return sparse.csr_matrix((len(texts), 0), dtype=np.float32), np.empty(0, np.str_)
         return matrix.tocsr(), vectorizer.get_feature_names_out()
 
     done = joblib.Parallel(n_jobs=2)(joblib.delayed(channel)(name) for name in NGRAMS)
@@ -86,6 +91,17 @@ def count(texts: Sequence[str]) -> Counts:
     )
 
 
+def tfidf(counts: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
+    """The values of a channel's n-grams, an array of shape (n_rows, n_ngrams), and each n-gram's idf."""
+    if not counts.shape[1]:
+        return counts, np.empty(0)
+    transformer = TfidfTransformer(sublinear_tf=True, norm=None)
+    values = transformer.fit_transform(counts)
+    norms = np.sqrt(np.asarray(values.multiply(values).sum(axis=1)).ravel())
+    lengths = (1 - SLOPE) * PIVOT + SLOPE * norms
+    return sparse.diags_array(1 / lengths) @ values, transformer.idf_
+
+
 def fit_paragraph_model(counts: Counts, data: Dataset, rows: NDArray[np.bool_], settings: Settings) -> Weights:
     """Fits the paragraph model on the chosen rows: first on all n-grams, then on those that moved scores most.
 
@@ -96,16 +112,16 @@ def fit_paragraph_model(counts: Counts, data: Dataset, rows: NDArray[np.bool_], 
     for (channel, matrix), least in zip(counts.matrices.items(), settings.min_count, strict=True):
         chosen = matrix[rows]
         kept = np.flatnonzero(np.bincount(chosen.indices, minlength=chosen.shape[1]) >= least)
-        if not len(kept):
-            raise RowError(f"no {channel} n-gram stands in {least} rows; label more rows")
         blocks.append(chosen[:, kept])
         names.append(counts.names[channel][kept])
     shapes = counts.shapes[rows] * np.float32(settings.shape_scale)
     y, weights = data.y[rows], data.weights[rows]
     regression = LogisticRegression(C=settings.paragraph_c, tol=3e-3, max_iter=300, warm_start=True)
     n = sum(map(len, names))
+    if not n:
+        raise RowError(f"no word or pair of words stands in {settings.min_count[0]} rows; label more rows")
     if n > settings.max_ngrams:
-        scaled = [TfidfTransformer(sublinear_tf=True).fit_transform(block) for block in blocks]
+        scaled = [tfidf(block)[0] for block in blocks]
         regression.fit(sparse.hstack([*scaled, shapes], format="csr", dtype=np.float32), y, weights)
         coef = regression.coef_ - regression.coef_.mean(axis=0)
         # How far the n-gram moves scores over the rows, as a root mean square.
@@ -119,9 +135,8 @@ def fit_paragraph_model(counts: Counts, data: Dataset, rows: NDArray[np.bool_], 
             blocks[i], names[i] = blocks[i][:, kept], names[i][kept]
         n = len(best)
     for i, block in enumerate(blocks):
-        tfidf = TfidfTransformer(sublinear_tf=True)
-        blocks[i] = tfidf.fit_transform(block)
-        idfs.append(tfidf.idf_)
+        blocks[i], idf = tfidf(block)
+        idfs.append(idf)
     regression.set_params(tol=1e-3)
     regression.fit(sparse.hstack([*blocks, shapes], format="csr", dtype=np.float32), y, weights)
     coef, bias = _all_labels(regression, len(data.labels))
@@ -166,40 +181,69 @@ def held_out_logits(
 
 @dataclass(frozen=True)
 class Calibration:
-    """A linear map of logits, which folds into the weights that they came from."""
+    """A factor and a bias for each label's logit, which fold into the weights that the logits came from."""
 
-    matrix: NDArray[np.float64]  # (n_labels, n_labels)
+    scale: NDArray[np.float64]  # (n_labels,)
     bias: NDArray[np.float64]  # (n_labels,)
 
     def apply(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        return logits @ self.matrix + self.bias
+        return logits * self.scale + self.bias
 
     def fold(self, weights: Weights) -> Weights:
-        """The weights whose logits are these logits mapped."""
+        """The paragraph model whose logits are these logits mapped."""
         return replace(
             weights,
-            weights=(weights.weights @ self.matrix).astype(np.float32),
-            shape=(weights.shape @ self.matrix).astype(np.float32),
+            weights=(weights.weights * self.scale).astype(np.float32),
+            shape=(weights.shape * self.scale).astype(np.float32),
             intercept=self.apply(weights.intercept.astype(np.float64)).astype(np.float32),
         )
 
+    def fold_pass(self, one: Pass) -> Pass:
+        """The pass whose logits are these logits mapped."""
+        return Pass(weights=one.weights * self.scale, bias=self.apply(one.bias))
 
-def calibrate(data: Dataset, rows: NDArray[np.bool_], logits: NDArray[np.float64]) -> Calibration:
-    """Maps held-out logits to calibrated ones by a logistic regression on the chosen rows (matrix scaling: Guo et al.,
-    2017).
 
-    Only documents of the largest weight count: what is weighed down has other shares of labels than real pages.
+_HOLD: Final = 1e-5  # on the squares of how far a calibration is from none, beside a mean log-loss
+
+
+def calibrate(
+    logits: NDArray[np.float64], y: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> Calibration:
+    """Finds the factors and biases that make the labels likeliest, given held-out logits of shape (n, n_labels).
+
+    This is vector scaling (Guo et al., 2017), held near 1 and 0 as far as the rows leave it open.
     """
-    chosen = rows & (data.weights == data.weights[rows].max())
-    regression = LogisticRegression(C=100.0, max_iter=300).fit(logits[chosen], data.y[chosen])
-    return Calibration(*_all_labels(regression, len(data.labels)))
+    n_labels = logits.shape[1]
+    share = np.ones(len(y)) if weights is None else weights
+    share = share / share.sum()
+    truth = np.arange(n_labels) == y[:, None]
+    start = np.repeat([1.0, 0.0], n_labels)
+
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        log_p = log_softmax(logits * parameters[:n_labels] + parameters[n_labels:], axis=1)
+        wrong = (np.exp(log_p) - truth) * share[:, None]
+        gradient = np.concatenate([(wrong * logits).sum(axis=0), wrong.sum(axis=0)])
+        away = parameters - start
+        return -(log_p[truth] @ share) + _HOLD * (away @ away), gradient + 2 * _HOLD * away
+
+    found = minimize(loss, start, jac=True, method="L-BFGS-B").x
+    return Calibration(scale=found[:n_labels], bias=found[n_labels:])
+
+
+def foremost(data: Dataset, rows: NDArray[np.bool_] | NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the chosen rows have the largest weight among them. What is weighed down has other shares of labels than
+    real pages, so that probabilities are calibrated without it.
+    """
+    weights = data.weights[rows]
+    chosen: NDArray[np.bool_] = weights == weights.max()
+    return chosen
 
 
 # -- Context ---------------------------------------------------------------------------------------------------------
 
 View = Literal["page", "article", "window", "line"]
 VIEWS: Final[tuple[View, ...]] = ("page", "article", "window", "line")
-_VIEW_WEIGHTS: Final[dict[View, float]] = {"page": 1.0, "article": 0.3, "window": 0.3, "line": 0.1}
+_VIEW_WEIGHTS: Final[dict[View, float]] = {"page": 1.0, "article": 0.5, "window": 1.0, "line": 0.1}
 
 
 def view(data: Dataset, d: int, kind: View, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -272,7 +316,9 @@ def look(data: Dataset, documents: NDArray[np.int64], views: Sequence[View], *, 
 def fit_context_model(
     data: Dataset, viewed: Viewed, logits: NDArray[np.float64], settings: Settings
 ) -> tuple[Pass, ...]:
-    """Fits both passes on views of documents and the paragraph model's held-out logits of their rows."""
+    """Fits both passes on views of documents and the paragraph model's held-out logits of their rows, and calibrates
+    what the last one says.
+    """
     n_labels = len(data.labels)
     weights = viewed.weights * np.where(data.weights < 1, data.weights * settings.context_weight, 1.0)[viewed.rows]
     features = Features(viewed.surroundings, n_labels)
@@ -287,7 +333,9 @@ def fit_context_model(
         coef /= spread[:, None]
         passes.append(Pass(weights=coef, bias=bias - mean @ coef))
         given = passes[-1].apply(seen)
-    return tuple(passes)
+    kept = foremost(data, viewed.rows)
+    calibration = calibrate(given[kept], data.y[viewed.rows[kept]], viewed.weights[kept])
+    return (*passes[:-1], calibration.fold_pass(passes[-1]))
 
 
 def fit_context_models(
@@ -320,7 +368,8 @@ def fit(data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Prog
         left_out = {int(f): fold_of == f for f in np.unique(fold_of)}
         for fold, judged in held_out_logits(counts, data, left_out, settings).items():
             logits[row_folds == fold] = judged[row_folds == fold]
-        calibration = calibrate(data, every, logits)
+        kept = foremost(data, every)
+        calibration = calibrate(logits[kept], data.y[kept])
         logits, paragraph = calibration.apply(logits), calibration.fold(paragraph)
         say("fitting the context model")
         text_passes, html_passes = fit_context_models(data, np.arange(len(data.documents)), logits, settings)

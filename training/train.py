@@ -12,12 +12,15 @@ import numpy as np
 from classifier import RowError, folder
 from classifier.folder import Model
 from training import evaluate, fit
+from training.corrections import NONE, Corrections
 from training.data import Dataset, Document, folds, load
 from training.fit import Progress, Settings
 from training.learning import learning_curve
 
 
-def read(paths: Sequence[Path], weights: Sequence[float], group: str, say: Progress) -> list[Document]:
+def read(
+    paths: Sequence[Path], weights: Sequence[float], group: str, say: Progress, corrections: Corrections = NONE
+) -> list[Document]:
     """The documents of all files, with a line on what each holds.
 
     Raises:
@@ -25,7 +28,7 @@ def read(paths: Sequence[Path], weights: Sequence[float], group: str, say: Progr
     """
     documents = []
     for path, weight in zip(paths, weights, strict=True):
-        found = load(path, group=group, weight=weight)
+        found = load(path, group=group, weight=weight, corrections=corrections)
         rows = sum(len(document.labels) for document in found)
         say(f"{path}: {rows} rows in {len(found)} documents of {len({d.group for d in found})} {group}s")
         documents += found

@@ -69,6 +69,20 @@ def test_judgements_by_hand():
     assert values["until long content"] == pytest.approx([math.log1p(50)] * 3)
 
 
+def test_stretches_by_hand():
+    lengths = [10, 200, 20, 30, 200, 15, 10]  # the long ones are content, so that a menu's stretch ends there
+    shares = np.array([[0.4, 0.6], [0.9, 0.1], [0.3, 0.7], [0.1, 0.9], [0.8, 0.2], [0.6, 0.4], [0.5, 0.5]])
+    values = named(around(lengths, [0, 6, 7]), shares)
+    assert values["in stretch: most menu"] == pytest.approx([0.6, 0.1, 0.9, 0.9, 0.2, 0.4, 0.5])
+    assert values["in stretch: most menu, by logarithm"] == pytest.approx(
+        [math.log(p + 3e-4) for p in (0.6, 0.1, 0.9, 0.9, 0.2, 0.4, 0.5)]
+    )
+    assert values["in stretch: mean menu"] == pytest.approx([0.6, 0.1, 0.8, 0.8, 0.2, 0.4, 0.5])
+    assert values["in stretch: paragraphs that may be menu"] == pytest.approx([0, 0, math.log(2), math.log(2), 0, 0, 0])
+    assert values["in stretch: most content"] == pytest.approx([0.9] * 6 + [0.5])
+    assert values["in stretch: paragraphs that may be content"] == pytest.approx([math.log(6)] * 6 + [0])
+
+
 def test_places_and_lengths_by_hand():
     surroundings = around(LENGTHS, [0, 3])
     values = named(surroundings, SHARES)

@@ -72,11 +72,16 @@ def one_hot(texts: list[str]) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(bins.size), (rows, bins.ravel())), shape=(len(texts), len(SHAPE_NAMES)))
 
 
+def pivoted(values: sparse.csr_matrix) -> sparse.csr_matrix:
+    norms = np.sqrt(values.multiply(values).sum(axis=1)).A1
+    return sparse.diags(1 / (0.5 * 20 + 0.5 * norms)) @ values
+
+
 @pytest.fixture(scope="module")
 def fitted() -> tuple[Kernel, Scores, Weights]:
     """A pipeline of scikit-learn's, and the kernel with the same weights, both rounded to 32 bits."""
-    channels = [TfidfVectorizer(analyzer=ngrams, sublinear_tf=True) for ngrams in (word_ngrams, char_ngrams)]
-    blocks = [channel.fit_transform(TEXTS) for channel in channels]
+    channels = [TfidfVectorizer(analyzer=ngrams, sublinear_tf=True, norm=None) for ngrams in (word_ngrams, char_ngrams)]
+    blocks = [pivoted(channel.fit_transform(TEXTS)) for channel in channels]
     regression = LogisticRegression(C=10, max_iter=500)
     regression.fit(sparse.hstack([*blocks, one_hot(list(TEXTS))], format="csr"), KINDS)
     regression.coef_ = regression.coef_.astype(np.float32).astype(np.float64)
@@ -85,7 +90,7 @@ def fitted() -> tuple[Kernel, Scores, Weights]:
         channel.idf_ = channel.idf_.astype(np.float32).astype(np.float64)
 
     def scores(texts: list[str]) -> NDArray[np.float64]:
-        matrices = [channel.transform(texts) for channel in channels]
+        matrices = [pivoted(channel.transform(texts)) for channel in channels]
         return regression.decision_function(sparse.hstack([*matrices, one_hot(texts)], format="csr"))
 
     names = [channel.get_feature_names_out().tolist() for channel in channels]
@@ -170,14 +175,16 @@ def test_a_repeated_ngram_is_refused(fitted: tuple[Kernel, Scores, Weights]):
 def test_a_word_and_a_run_of_characters_may_read_the_same():
     numbers = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
     weights = Weights(
-        ngrams=("to", "to"),
+        ngrams=("towns", "towns"),
         n_words=1,
         idf=np.ones(2, np.float32),
         weights=numbers,
         shape=np.zeros((len(SHAPE_NAMES), 2), np.float32),
         intercept=np.zeros(2, np.float32),
     )
-    assert Kernel(weights).score(*join(["to", "tow", "a"])).tolist() == [[1, 1], [0, 1], [0, 0]]
+    one = 1 / (0.5 * 20 + 0.5 * 1)  # pivoted length normalisation of a single value of 1
+    expected = [[one, one], [0, one], [0, 0]]
+    np.testing.assert_allclose(Kernel(weights).score(*join(["towns", "town towns2", "a"])), expected)
 
 
 def test_a_model_without_ngrams_scores():

@@ -30,7 +30,7 @@ def tagger() -> Tagger:
     """A small model with weights by chance, in which the document around a paragraph and its HTML count."""
     chance = np.random.default_rng(7)
     k = len(LABELS)
-    ngrams = ("lighthouse", "subscribe", "menu", "sea", "ub", "ea", "ent")
+    ngrams = ("lighthouse", "subscribe", "menu", "sea", " subs", "ghtho", "ement")
 
     def passes(with_hints: bool) -> tuple[Pass, ...]:
         sizes = [len(feature_names(LABELS, with_hints, n_pass)) for n_pass in (0, 1)]
