@@ -144,7 +144,8 @@ def plot(all_series: Sequence[Series], path: Path) -> None:
         cost.set(title=series.name, ylabel=f"µs a {series.unit}", yscale="log")
         memory.plot(series.sizes, [peak / 1e6 for peak in series.memory], "o-", color="#34495e")
         memory.set(xlabel=f"{series.unit}s", ylabel="peak MB", xscale="log")
-        memory.set_ylim(bottom=0)
+        cost.yaxis.set_minor_formatter("")
+        memory.set_ylim(0, 1.2 * max(series.memory) / 1e6)
     fig.savefig(path, dpi=150)
 
 
