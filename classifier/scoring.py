@@ -11,7 +11,10 @@ from typing import Any, Final, TypeVar
 
 from classifier.errors import RowError
 from classifier.paragraphs import Paragraph
-from classifier.rows import DOC, TEXT, Block, Encoder, JsonBlock, PlainBlock, RowReader, RowWriter, document_sizes
+from classifier.rows import RowReader, RowWriter, document_sizes
+from classifier.rows.blocks import Block, Encoder, PlainBlock
+from classifier.rows.documents import DOC, TEXT
+from classifier.rows.json_lines import JsonBlock
 from classifier.tagger import Tagger
 
 UNSURE: Final = 0.6

@@ -17,9 +17,9 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 
-from classifier import rows as rows_module
 from classifier.errors import RowError
 from classifier.rows import RowReader, RowWriter, document_sizes, documents, read_rows, split_name, write_rows
+from classifier.rows import blocks as blocks_module
 
 TEXT_FORMATS = [f"{kind}{packing}" for kind in (".csv", ".tsv", ".jsonl", ".ndjson") for packing in ("", ".gz", ".zst")]
 FORMATS = [*TEXT_FORMATS, ".parquet"]
@@ -473,7 +473,7 @@ def test_documents_are_rows_in_a_row_with_the_same_doc() -> None:
 def test_blocks_hold_whole_documents(docs: list[str], suffix: str, size: int) -> None:
     rows = [{"doc": doc, "text": f"paragraph {i}"} for i, doc in enumerate(docs)]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows_module, "BLOCK_SIZE", size)
+        patch.setattr(blocks_module, "BLOCK_SIZE", size)
         write_rows(Path(folder) / f"rows{suffix}", rows)
         with RowReader(Path(folder) / f"rows{suffix}") as reader:
             blocks = [block.rows for block in reader.blocks()]
@@ -482,7 +482,7 @@ def test_blocks_hold_whole_documents(docs: list[str], suffix: str, size: int) ->
 
 
 def test_a_block_tells_how_far_the_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_module, "BLOCK_SIZE", 50_000)
+    monkeypatch.setattr(blocks_module, "BLOCK_SIZE", 50_000)
     for suffix in (".csv", ".jsonl", ".jsonl.gz", ".parquet"):
         write_rows(tmp_path / f"rows{suffix}", ({"text": f"paragraph {i}"} for i in range(20_000)))
         with RowReader(tmp_path / f"rows{suffix}") as reader:

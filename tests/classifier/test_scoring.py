@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from classifier import RowError, Tagger
-from classifier import rows as rows_module
 from classifier.context import Pass, feature_names
 from classifier.features import SHAPE_NAMES
 from classifier.folder import Model
 from classifier.kernel import Weights
+from classifier.rows import blocks as blocks_module
 from classifier.rows import documents, read_rows, write_rows
 from classifier.scoring import UNSURE, Summary, score_file
 
@@ -90,7 +90,7 @@ def _bare(row: Mapping[str, Any]) -> dict[str, Any]:
 def test_every_row_comes_back_in_order_with_its_tags(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tagger: Tagger, suffix: str, workers: int
 ) -> None:
-    monkeypatch.setattr(rows_module, "BLOCK_SIZE", 2000)
+    monkeypatch.setattr(blocks_module, "BLOCK_SIZE", 2000)
     write_rows(tmp_path / f"rows{suffix}", ROWS)
     score_file(tmp_path / f"rows{suffix}", tmp_path / f"scored{suffix}", tagger, workers=workers)
     given = list(read_rows(tmp_path / f"rows{suffix}"))
@@ -115,7 +115,7 @@ def test_from_any_format_into_any_other(tmp_path: Path, tagger: Tagger, source: 
 def test_the_number_of_workers_changes_no_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tagger: Tagger, suffix: str
 ) -> None:
-    monkeypatch.setattr(rows_module, "BLOCK_SIZE", 3000)
+    monkeypatch.setattr(blocks_module, "BLOCK_SIZE", 3000)
     write_rows(tmp_path / f"rows{suffix}", ROWS)
     raw = set()
     for workers in (1, 2, 5):
@@ -207,7 +207,7 @@ def test_nan_is_no_link_density(tmp_path: Path, tagger: Tagger) -> None:
 
 
 def test_the_summary_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tagger: Tagger) -> None:
-    monkeypatch.setattr(rows_module, "BLOCK_SIZE", 2000)
+    monkeypatch.setattr(blocks_module, "BLOCK_SIZE", 2000)
     write_rows(tmp_path / "rows.jsonl", ROWS)
     calls: list[tuple[int, float | None]] = []
     summary = score_file(
@@ -291,7 +291,7 @@ def test_a_bad_row_is_named_and_nothing_is_written(
 def test_a_column_that_comes_late_and_that_scoring_adds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tagger: Tagger, column: str
 ) -> None:
-    monkeypatch.setattr(rows_module, "BLOCK_SIZE", 20)
+    monkeypatch.setattr(blocks_module, "BLOCK_SIZE", 20)
     write_rows(tmp_path / "rows.jsonl", [{"text": "sea"}] * 5 + [{"text": "sea", column: "x"}])
     with pytest.raises(RowError, match=rf"line 6: has a column '{column}', which scoring adds"):
         score_file(tmp_path / "rows.jsonl", tmp_path / "scored.jsonl", tagger)
@@ -306,7 +306,7 @@ def test_a_label_on_some_of_the_first_rows_is_enough(tmp_path: Path, tagger: Tag
 
 
 def test_an_interrupted_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tagger: Tagger) -> None:
-    monkeypatch.setattr(rows_module, "BLOCK_SIZE", 1000)
+    monkeypatch.setattr(blocks_module, "BLOCK_SIZE", 1000)
     write_rows(tmp_path / "rows.jsonl", ROWS)
 
     def interrupt(rows: int, share: float | None) -> None:
