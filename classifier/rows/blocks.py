@@ -6,7 +6,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
-from classifier.errors import RowError
+from classifier.errors import BadRowError
 from classifier.rows.documents import TEXT, Row, together
 
 BLOCK_SIZE: Final = 400_000  # characters or bytes after which a block ends with its document
@@ -18,11 +18,15 @@ class Block(ABC):
     Attributes:
         name: the file, as messages call it.
         share: how much of the file was read when the block was, 0 to 1; None where that can't be known.
+        unit: what messages call a row.
     """
 
-    def __init__(self, name: str, share: float | None = None) -> None:
+    unit = "row"
+
+    def __init__(self, name: str, numbers: Sequence[int], share: float | None = None) -> None:
         self.name = name
         self.share = share
+        self.numbers = numbers
 
     @property
     @abstractmethod
@@ -30,15 +34,23 @@ class Block(ABC):
         """The rows.
 
         Raises:
-            RowError: one of them can't be read.
+            BadRowError: one of them can't be read.
         """
 
     @abstractmethod
+    def take(self, chosen: Sequence[int]) -> "Block":
+        """The block without the rows that are not chosen."""
+
+    def raw(self, i: int) -> Any:
+        """Row ``i`` as the file has it, as far as JSON can hold that; None where it can't."""
+        return None
+
     def place(self, i: int) -> str:
         """Where row ``i`` stands, as messages call it."""
+        return f"{self.unit} {self.numbers[i]}"
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.numbers)
 
     def columns(self) -> list[str]:
         """Every column that a row has, in the order they are met."""
@@ -48,7 +60,7 @@ class Block(ABC):
         """The values of a column, None where a row has none.
 
         Raises:
-            RowError: a row can't be read.
+            BadRowError: a row can't be read.
         """
         return [row.get(name) for row in self.rows]
 
@@ -56,7 +68,7 @@ class Block(ABC):
         """The rows' texts.
 
         Raises:
-            RowError: a row has no text, or something else in its place.
+            BadRowError: a row has no text, or something else in its place.
         """
         texts = self.column(column)
         for i, text in enumerate(texts):
@@ -66,25 +78,30 @@ class Block(ABC):
                 raise self.error(i, f"{column!r} holds {text!r:.60}, which is no string")
         return texts
 
-    def error(self, i: int, message: str) -> RowError:
+    def error(self, i: int, reason: str) -> BadRowError:
         """What to raise about row ``i``."""
-        return RowError(f"{self.name}, {self.place(i)}: {message}")
+        return BadRowError(self.name, self.place(i), reason)
 
 
 class PlainBlock(Block):
-    """Rows that come from no file."""
+    """Rows that stand in no file of rows.
 
-    def __init__(self, name: str, rows: list[Row], first: int = 1) -> None:
-        super().__init__(name)
+    Args:
+        numbers: where each comes from; its own place where not given.
+        unit: what ``numbers`` count.
+    """
+
+    def __init__(self, name: str, rows: list[Row], numbers: Sequence[int] | None = None, unit: str = "row") -> None:
+        super().__init__(name, numbers if numbers is not None else range(1, len(rows) + 1))
         self._rows = rows
-        self._first = first
+        self.unit = unit
 
     @property
     def rows(self) -> list[Row]:
         return self._rows
 
-    def place(self, i: int) -> str:
-        return f"row {self._first + i}"
+    def take(self, chosen: Sequence[int]) -> "PlainBlock":
+        return PlainBlock(self.name, [self._rows[i] for i in chosen], [self.numbers[i] for i in chosen], self.unit)
 
 
 _Item = TypeVar("_Item")
@@ -115,7 +132,7 @@ class Encoder(Protocol):
         """What :meth:`RowWriter.put` takes: the block's rows, with columns added.
 
         Raises:
-            RowError: a row holds what the format can't.
+            BadRowError: a row holds what the format can't.
         """
 
 

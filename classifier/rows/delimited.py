@@ -20,22 +20,44 @@ DELIMITERS: Final = {"csv": ",", "tsv": "\t"}
 _ROW_SIZE: Final = 30  # what a row counts beside its fields, so that empty rows fill a block too
 _MAX_FIELD: Final = 1 << 28  # characters of a CSV field: more is a quote left open
 
+_Record = tuple[int, int, list[str]]  # its number, the line that it ends in, its fields
+
 
 class CsvBlock(Block):
     """Records of a CSV or TSV file."""
 
-    def __init__(self, name: str, header: list[str], records: list[tuple[int, list[str]]], share: float | None) -> None:
-        super().__init__(name, share)
+    def __init__(self, name: str, header: list[str], found: Sequence[_Record], share: float | None) -> None:
+        super().__init__(name, [number for number, _, _ in found], share)
         self.header = header
-        self._numbers = [number for number, _ in records]
-        self.records = [record for _, record in records]
+        self._found = found
+
+    @cached_property
+    def records(self) -> list[list[str]]:
+        """The fields of each record, as many as the header has.
+
+        Raises:
+            BadRowError: one has more or fewer, or is no text.
+        """
+        records = [record for _, _, record in self._found]
+        width = len(self.header)
+        if any(len(record) != width for record in records):
+            i = next(i for i, record in enumerate(records) if len(record) != width)
+            raise self.error(i, f"{len(records[i])} fields where the header has {width}")
+        if not "".join(chain.from_iterable(records)).isprintable():
+            for i, record in enumerate(records):
+                if _SURROGATE.search("".join(record)):
+                    raise self.error(i, "not UTF-8; save the file as CSV UTF-8")
+        return records
 
     @cached_property
     def rows(self) -> list[Row]:
         return [dict(zip(self.header, record, strict=True)) for record in self.records]
 
-    def __len__(self) -> int:
-        return len(self.records)
+    def take(self, chosen: Sequence[int]) -> "CsvBlock":
+        return CsvBlock(self.name, self.header, [self._found[i] for i in chosen], self.share)
+
+    def raw(self, i: int) -> list[str]:
+        return self._found[i][2]
 
     def columns(self) -> list[str]:
         return self.header
@@ -47,13 +69,16 @@ class CsvBlock(Block):
         return [record[at] for record in self.records]
 
     def place(self, i: int) -> str:
-        return f"row {self._numbers[i]}"
+        number, line, _ = self._found[i]
+        return f"row {number}" if number == line else f"row {number} (line {line})"
 
 
 def decoded(file: BinaryIO) -> io.TextIOWrapper:
     """The text of an open file."""
     encoding = "utf-16" if _peek(file).startswith(BOM16) else "utf-8-sig"
-    return io.TextIOWrapper(file, encoding, newline="")
+    # What is not UTF-8 comes as half a surrogate pair, so that it spoils one record only.
+    errors = "surrogateescape" if encoding == "utf-8-sig" else "strict"
+    return io.TextIOWrapper(file, encoding, errors, newline="")
 
 
 def read(
@@ -64,23 +89,24 @@ def read(
     first = next(records, None)
     if first is None:
         raise RowError(f"{name} is empty; its first row must name the columns")
-    header = first[1]
+    header = first[2]
+    if _SURROGATE.search("".join(header)):
+        raise RowError(f"{name}, line 1: not UTF-8; save the file as CSV UTF-8")
     at = header.index(DOC) if DOC in header else None
 
     def blocks() -> Iterator[CsvBlock]:
         size = len(header) * 8 + _ROW_SIZE
         for rows in cut(
             records,
-            lambda record: size + sum(map(len, record[1])),
-            lambda record: None if at is None else record[1][at],
+            lambda record: size + sum(map(len, record[2])),
+            lambda record: record[2][at] if at is not None and at < len(record[2]) else None,
         ):
             yield CsvBlock(name, header, rows, share())
 
     return header, blocks()
 
 
-def _records(text: io.TextIOWrapper, name: str, delimiter: str, text_column: str) -> Iterator[tuple[int, list[str]]]:
-    """The records and their numbers, all as long as the first."""
+def _records(text: io.TextIOWrapper, name: str, delimiter: str, text_column: str) -> Iterator[_Record]:
     # The limit is the csv module's own and stands for the whole process, so it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD))
     number = lines = 0
@@ -89,24 +115,16 @@ def _records(text: io.TextIOWrapper, name: str, delimiter: str, text_column: str
         if delimiter == ",":
             delimiter = _delimiter(head, text_column)
         reader = csv.reader(chain([head], text), delimiter=delimiter, strict=True)
-        width = 0
         for record in reader:
             lines = reader.line_num
-            if not record:
-                continue
-            number += 1
-            width = width or len(record)
-            if len(record) != width:
-                raise RowError(
-                    f"{name}, row {number} (line {lines}): {len(record)} fields where the header has {width}"
-                )
-            yield number, record
+            if record:
+                number += 1
+                yield number, lines, record
     except csv.Error as error:
         raise RowError(f"{name}, row {number + 1} (from line {lines + 1}): {_csv_reason(error)}") from None
     except UnicodeDecodeError as error:
         line = lines + 1 + bytes(error.object[: error.start]).count(b"\n")
-        encoding = "UTF-16" if text.encoding == "utf-16" else "UTF-8"
-        raise RowError(f"{name}, line {line}: not {encoding}; save the file as CSV UTF-8") from None
+        raise RowError(f"{name}, line {line}: not UTF-16; save the file as CSV UTF-8") from None
 
 
 def _peek(file: Any) -> bytes:

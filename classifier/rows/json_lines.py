@@ -4,7 +4,7 @@ import codecs
 import json
 import math
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any, BinaryIO, Final
@@ -21,10 +21,11 @@ BOM16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 class JsonBlock(Block):
     """JSON lines, unread until asked for."""
 
-    def __init__(self, name: str, lines: list[tuple[int, bytes]], share: float | None) -> None:
-        super().__init__(name, share)
-        self._numbers = [number for number, _ in lines]
-        self.lines = [line for _, line in lines]
+    unit = "line"
+
+    def __init__(self, name: str, numbers: Sequence[int], lines: list[bytes], share: float | None) -> None:
+        super().__init__(name, numbers, share)
+        self.lines = lines
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -55,17 +56,18 @@ class JsonBlock(Block):
             raise self.error(i, f"a row must be a JSON object, not {line.decode().strip():.60}")
         return row
 
-    def __len__(self) -> int:
-        return len(self.lines)
+    def take(self, chosen: Sequence[int]) -> "JsonBlock":
+        return JsonBlock(self.name, [self.numbers[i] for i in chosen], [self.lines[i] for i in chosen], self.share)
 
-    def place(self, i: int) -> str:
-        return f"line {self._numbers[i]}"
+    def raw(self, i: int) -> str:
+        return self.lines[i].decode(errors="backslashreplace").rstrip("\r\n")
 
 
 def read(file: BinaryIO, name: str, share: Callable[[], float | None]) -> Iterator[JsonBlock]:
     """The blocks of an open file."""
     for lines in cut(_lines(file, name), lambda line: len(line[1]), _doc_of_line):
-        yield JsonBlock(name, lines, share())
+        numbers, raw = zip(*lines, strict=True)
+        yield JsonBlock(name, numbers, list(raw), share())
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:

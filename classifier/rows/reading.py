@@ -13,7 +13,7 @@ from typing import BinaryIO, Self
 import zstandard
 
 from classifier.errors import RowError
-from classifier.rows import delimited, json_lines, parquet
+from classifier.rows import archives, delimited, json_lines, parquet
 from classifier.rows.blocks import Block, first_line
 from classifier.rows.delimited import DELIMITERS, CsvBlock
 from classifier.rows.documents import TEXT, Row
@@ -64,12 +64,16 @@ class RowReader:
                 self._file = stack.enter_context(Path(path).open("rb"))
                 self._size = os.fstat(self._file.fileno()).st_size
             self._blocks: Iterator[Block]
-            if kind == "jsonl":
+            if kind == "warc":
+                self.columns = list(archives.COLUMNS)
+                self._blocks = archives.read(self._file, self.name, self._share)
+            elif kind == "jsonl":
                 self._blocks = json_lines.read(unpacked(self._file, packing), self.name, self._share)
             elif kind == "parquet":
-                self.schema, found = parquet.read(self._file, self.name)
+                file = stack.enter_context(parquet.opened(Path(path), self.name))
+                self.schema, found = parquet.read(file, self.name)
                 self.columns = list(self.schema.names)
-                self._blocks = _at_least(ArrowBlock(self.name, self.schema.empty_table(), 1, 1.0), found)
+                self._blocks = _at_least(ArrowBlock(self.name, self.schema.empty_table(), [], 1.0), found)
             else:
                 # Kept, for a wrapper that goes closes the file.
                 self._text = delimited.decoded(unpacked(self._file, packing))

@@ -5,6 +5,7 @@ import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from glob import escape
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -17,7 +18,7 @@ from classifier.rows.documents import Row
 from classifier.rows.json_lines import JsonEncoder
 from classifier.rows.names import STANDARD, split_name
 from classifier.rows.packing import packed
-from classifier.rows.parquet import ParquetEncoder, RowGroups, pyarrow_for, schema_of
+from classifier.rows.parquet import ParquetEncoder, RowGroups, pyarrow_for, schema_of, with_columns
 
 _WRITE_ROWS: Final = 1000  # rows encoded together
 _NO_TYPES: Final[Mapping[str, type]] = MappingProxyType({})
@@ -54,6 +55,8 @@ class RowWriter:
         self.name = str(path) if self._path else "standard output"
         if self._kind == "parquet":
             pyarrow_for(self.name)
+        elif self._kind == "warc":
+            raise RowError(f"{self.name}: archives are only read; write .jsonl, .csv or .parquet")
         self._columns = columns
         self._schema = schema
         self._encoder: Encoder | None = None
@@ -96,13 +99,16 @@ class RowWriter:
         """
         rows = iter(rows)
         while some := list(islice(rows, _WRITE_ROWS)):
-            block = PlainBlock(self.name, some, self._n_rows + 1)
+            block = PlainBlock(self.name, some, range(self._n_rows + 1, self._n_rows + len(some) + 1))
             encoder = self._encoder or self.begin(block)
             self.put(encoder.encode(block))
             self._n_rows += len(some)
 
-    def begin(self, first: Block, added: Mapping[str, type] = _NO_TYPES) -> Encoder:
-        """Fixes the file's columns: the first block's, or those given, then ``added`` ones, of type str or float.
+    def begin(
+        self, first: Block, added: Mapping[str, type] = _NO_TYPES, columns: Sequence[str] | None = None
+    ) -> Encoder:
+        """Fixes the file's columns: those given here or at the start, else the first block's; then ``added`` ones, of
+        type str, int or float.
 
         Returns:
             What encodes blocks for :meth:`put`.
@@ -110,14 +116,11 @@ class RowWriter:
         Raises:
             RowError: the columns can't be in this format.
         """
-        columns = self._columns if self._columns is not None else first.columns()
+        columns = columns if columns is not None else self._columns if self._columns is not None else first.columns()
         if self._kind == "jsonl":
             self._encoder = JsonEncoder()
         elif self._kind == "parquet":
-            arrow, _ = pyarrow_for(self.name)
-            schema = self._schema if self._schema is not None else schema_of(first, columns)
-            for name, kind in added.items():
-                schema = schema.append(arrow.field(name, arrow.string() if kind is str else arrow.float64()))
+            schema = with_columns(self._schema if self._schema is not None else schema_of(first, columns), added)
             with _writing(self.name):
                 self._sink = RowGroups(self._file, schema)
             self._encoder = ParquetEncoder(schema)
@@ -149,6 +152,12 @@ def _writing(name: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise RowError(f"{name} can't be written: {error.strerror or first_line(error)}") from None
+
+
+def remove_parts(path: Path) -> None:
+    """Removes what writers of the file left that were killed."""
+    for part in path.parent.glob(escape(f".{path.name}.") + "*.part"):
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from classifier import RowError, Tagger
+from classifier.batch import score_file
 from classifier.context import Pass, feature_names
 from classifier.features import SHAPE_NAMES
 from classifier.folder import Model
 from classifier.kernel import Weights
 from classifier.rows import blocks as blocks_module
 from classifier.rows import documents, read_rows, write_rows
-from classifier.scoring import UNSURE, Summary, score_file
+from classifier.scoring import UNSURE, Summary
 
 LABELS = ("body", "100% ad", "menü")
 FORMATS = (".csv", ".tsv.gz", ".jsonl", ".jsonl.zst", ".parquet")
@@ -223,6 +224,10 @@ def test_the_summary_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ta
         documents=len(list(documents(ROWS))),
         characters=sum(len(row["text"]) for row in ROWS),
         labels={label: sum(row["label"] == label for row in expected) for label in LABELS},
+        label_characters={
+            label: sum(len(row["text"]) for row, scored in zip(ROWS, expected, strict=True) if scored["label"] == label)
+            for label in LABELS
+        },
         unsure=sum(row["score"] < UNSURE for row in expected),
     )
     assert summary.unsure_share == summary.unsure / 500
@@ -236,7 +241,7 @@ def test_the_summary_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ta
 def test_no_rows_are_scored_too(tmp_path: Path, tagger: Tagger, source: str, target: str) -> None:
     write_rows(tmp_path / f"rows{source}", [], columns=["doc", "text"])
     summary = score_file(tmp_path / f"rows{source}", tmp_path / f"scored{target}", tagger)
-    assert summary == Summary(0, 0, 0, dict.fromkeys(LABELS, 0), 0)
+    assert summary == Summary.nothing(LABELS)
     assert summary.unsure_share == 0.0
     if source != ".jsonl" and target != ".jsonl":
         scored = tmp_path / f"scored{target}"
