@@ -44,6 +44,12 @@ def fill_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-context", action="store_true", help="judge each paragraph without those around it")
     parser.add_argument("--workers", metavar="N", type=_positive, help="processes that score (default: one a core)")
     parser.add_argument("--text-column", metavar="NAME", default="text", help="the column of the paragraph")
+    parser.add_argument(
+        "--engine",
+        choices=["local", "ray"],
+        default="local",
+        help="where files are scored: here, or on a Ray cluster that shares the folders, a file at a time",
+    )
 
 
 def score(args: argparse.Namespace) -> int:
@@ -61,7 +67,12 @@ def score(args: argparse.Namespace) -> int:
         raise BoilertagError(f"--keep: {error}") from None
     settings = Settings(not args.no_context, args.text_column, keep)
     with ProgressLine() as line:
-        report = score_files(jobs, tagger, settings, workers=args.workers or _cores(), progress=line.rows)
+        if args.engine == "ray":
+            from classifier.on_ray import score_on_ray
+
+            report = score_on_ray(jobs, tagger, settings, progress=line.rows)
+        else:
+            report = score_files(jobs, tagger, settings, workers=args.workers or _cores(), progress=line.rows)
     for _, reason in report.failed:
         print(f"boilertag: {reason}", file=sys.stderr)
     if len(report.failed) < len(jobs):
