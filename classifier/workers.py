@@ -21,7 +21,7 @@ from classifier.tagger import Tagger
 _Key = TypeVar("_Key")
 _Result = TypeVar("_Result", covariant=True)
 
-_AHEAD: Final = 3  # tasks under way for each process
+_AHEAD: Final = 2  # tasks under way for each process
 
 
 class Task(Protocol[_Result]):
@@ -46,11 +46,8 @@ def in_order(
         for key, task in tasks:
             yield key, task.run(tagger)
         return
-    # A fork of a process that has threads may hang, so a fresh one is forked where the system can, else spawned.
-    start = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(start)
-    if start == "forkserver":
-        context.set_forkserver_preload([__name__])
+    # Spawned: a fork of a process that has threads may hang, and a server to fork from costs memory and saves none.
+    context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(tagger,))
     try:
         waiting: deque[tuple[_Key, Future[_Result]]] = deque()

@@ -65,6 +65,7 @@ def score(args: argparse.Namespace) -> int:
         keep = tagger.check_labels(args.keep or ["content"]) if args.clean else None
     except ValueError as error:
         raise BoilertagError(f"--keep: {error}") from None
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # others keep more memory than they need
     settings = Settings(not args.no_context, args.text_column, keep)
     with ProgressLine() as line:
         if args.engine == "ray":

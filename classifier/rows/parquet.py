@@ -13,7 +13,7 @@ from classifier.rows.delimited import CsvBlock
 from classifier.rows.documents import DOC, Row, together
 from classifier.rows.values import dumps
 
-_ROW_GROUP_BYTES: Final = 1 << 26
+_ROW_GROUP_BYTES: Final = 1 << 24
 _ROW_GROUP_ROWS: Final = 1 << 17
 _BUFFER: Final = 1 << 20
 
@@ -64,7 +64,8 @@ class ArrowBlock(Block):
 def opened(path: Path, name: str) -> Any:
     """An open ``ParquetFile``, whose columns are read some pages at a time.
 
-    Given a Python file or no buffer size, pyarrow holds whole row groups, and gives their memory back late.
+    Given a Python file or no buffer size, pyarrow holds whole row groups, and gives their memory back late; threads of
+    its own, each with a heap, take more memory than time they save.
     """
     _, parquet = pyarrow_for(name)
     return parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False)
@@ -80,8 +81,8 @@ def read(opened: Any, name: str) -> tuple[Any, Iterator[ArrowBlock]]:
 
     def found() -> Iterator[ArrowBlock]:
         first = 1
-        for batches in _whole_batches(opened.iter_batches(n_rows), schema.names):
-            table = arrow.Table.from_batches(batches, schema)
+        for batches in _whole_batches(opened.iter_batches(n_rows, use_threads=False), schema.names):
+            table = arrow.Table.from_batches(batches, schema).combine_chunks()  # slices go whole to other processes
             if table.num_rows:
                 after = first + table.num_rows
                 yield ArrowBlock(name, table, range(first, after), (after - 1) / meta.num_rows)
