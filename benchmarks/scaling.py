@@ -38,7 +38,7 @@ def timed(work: Callable[[], object]) -> float:
 def score_file(rows: str) -> tuple[float, int]:
     """Seconds of scoring a row file into another, and peak bytes; to be run in a fresh process."""
     from classifier import Tagger
-    from classifier.scoring import score_file
+    from classifier.batch import score_file
 
     tagger = Tagger.load()
     tagger.tag(["The tide turned at six."])

@@ -10,4 +10,23 @@ class ModelError(BoilertagError):
 
 
 class RowError(BoilertagError):
-    """A file of paragraph rows, or one of its rows, can't be read."""
+    """A file of paragraph rows, or one of its rows, can't be read or written."""
+
+
+class BadRowError(RowError):
+    """One row that can't be read or written; those around it may be whole.
+
+    Attributes:
+        file: the file that it stands in.
+        place: where in the file.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, file: str, place: str, reason: str) -> None:
+        super().__init__(file, place, reason)
+        self.file = file
+        self.place = place
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.place}: {self.reason}"

@@ -133,17 +133,18 @@ _SUPERSETS: Final = {
 }
 
 
-def decode(raw: bytes) -> str:
-    """The text of a page or a file: by byte order mark, else by the charset that its first 4 KB declare, else UTF-8,
-    else by detection. Never fails: bytes that fit no encoding become U+FFFD.
+def decode(raw: bytes, charset: str | None = None) -> str:
+    """The text of a page or a file: by byte order mark, else by the charset that its HTTP header gives or else its
+    first 4 KB declare, else UTF-8, else by detection. Never fails: bytes that fit no encoding become U+FFFD.
     """
     for bom, encoding in _BOMS:
         if raw.startswith(bom):
             return raw[len(bom) :].decode(encoding, "replace")
-    declared = _DECLARED.search(raw[:4096])
-    if declared:
+    if charset is None and (declared := _DECLARED.search(raw[:4096])):
+        charset = (declared[1] or declared[2]).decode("ascii", "replace")
+    if charset:
         try:
-            name = codecs.lookup((declared[1] or declared[2]).decode("ascii")).name
+            name = codecs.lookup(charset).name
             if name in _WEB_ENCODINGS:
                 return raw.decode(_SUPERSETS.get(name, name), "replace")
         except (LookupError, UnicodeError):

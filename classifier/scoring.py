@@ -1,24 +1,45 @@
-"""Scoring of whole files of paragraph rows: every row comes back, in order, with its label and probabilities."""
+"""Scoring of blocks of paragraph rows: every row comes back with its label and probabilities, or with what is wrong
+with it.
+"""
 
+import json
 import math
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import chain, islice
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Final, NamedTuple, Self
 
-from classifier.errors import RowError
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.errors import BadRowError, RowError
 from classifier.paragraphs import Paragraph
-from classifier.rows import DOC, TEXT, Block, Encoder, JsonBlock, PlainBlock, RowReader, RowWriter, document_sizes
+from classifier.rows.blocks import Added, Block, Encoder, PlainBlock
+from classifier.rows.documents import DOC, TEXT, Row, document_sizes
+from classifier.rows.json_lines import JsonBlock
 from classifier.tagger import Tagger
 
 UNSURE: Final = 0.6
-_DIGITS: Final = 6  # of a probability: fewer than the arithmetic gets right, so that no run differs from another
+UNIT: Final = 1_000_000  # probabilities are counted in millionths: less than the arithmetic gets right, so that no run
+# differs from another
+_BREAK: Final = "\n\n"  # between the paragraphs of a document
+_OF_PARAGRAPHS: Final = ("tag", "link_density")  # columns that say nothing of a document
 
-# Called with the rows written so far and the share of the file read, 0 to 1, or None where that can't be known.
-Progress = Callable[[int, float | None], None]
+
+class Reject(NamedTuple):
+    """A row that could not be scored.
+
+    Attributes:
+        i: its place in its block.
+        place: its place in its file, as messages call it.
+        reason: what is wrong with it.
+        row: the row as the file has it, where JSON can hold that.
+    """
+
+    i: int
+    place: str
+    reason: str
+    row: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,158 +51,281 @@ class Summary:
         documents: documents; a row without ``doc`` is one of its own.
         characters: characters of all texts.
         labels: how many rows got each label, in the model's order.
+        label_characters: how many characters these rows have.
         unsure: rows whose score is below ``UNSURE``.
+        rejected: rows that could not be read or written, and are counted nowhere else.
     """
 
     rows: int
     documents: int
     characters: int
     labels: Mapping[str, int]
+    label_characters: Mapping[str, int]
     unsure: int
+    rejected: int = 0
+
+    @classmethod
+    def nothing(cls, labels: Sequence[str]) -> Self:
+        return cls(0, 0, 0, dict.fromkeys(labels, 0), dict.fromkeys(labels, 0), 0)
 
     @property
     def unsure_share(self) -> float:
         """The share of rows whose score is below ``UNSURE``."""
         return self.unsure / self.rows if self.rows else 0.0
 
+    def __add__(self, other: "Summary") -> "Summary":
+        return Summary(
+            rows=self.rows + other.rows,
+            documents=self.documents + other.documents,
+            characters=self.characters + other.characters,
+            labels={label: n + other.labels[label] for label, n in self.labels.items()},
+            label_characters={label: n + other.label_characters[label] for label, n in self.label_characters.items()},
+            unsure=self.unsure + other.unsure,
+            rejected=self.rejected + other.rejected,
+        )
 
-def score_file(
-    source: str | Path,
-    target: str | Path,
-    tagger: Tagger,
-    *,
-    context: bool = True,
-    workers: int = 1,
-    text_column: str = TEXT,
-    progress: Progress | None = None,
-) -> Summary:
-    """Scores a row file into another, of the same format or another one.
 
-    Behind the input's columns come ``label``, ``score``, its probability, and one ``p_<label>`` a label, rounded to six
-    digits; where the input has a ``label``, ours is ``predicted``. The target appears when it is whole, and is the same
-    for any number of workers.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the model says of a block, and what is wrong with some of its rows.
 
-    Args:
-        source: the file to read, or ``-`` for JSON lines on standard input.
-        target: the file to write, or ``-`` for JSON lines on standard output.
-        tagger: the model.
+    Attributes:
+        labels: the label of each row that is not rejected, by its place in the model.
+        lengths: its characters.
+        millionths: its probabilities, shape (n_rows, n_labels), in parts of ``UNIT``.
+        documents: how many documents these rows are.
+        rejects: the other rows, in order.
+    """
+
+    labels: NDArray[np.int32]
+    lengths: NDArray[np.int32]
+    millionths: NDArray[np.int32]
+    documents: int
+    rejects: Sequence[Reject]
+
+    def of(self, rows: Sequence[int]) -> Self:
+        """The same with some of its rows only."""
+        return replace(self, labels=self.labels[rows], lengths=self.lengths[rows], millionths=self.millionths[rows])
+
+    def kept(self, block: Block) -> Block:
+        """The rows of the block that are not rejected."""
+        if not self.rejects:
+            return block
+        gone = {reject.i for reject in self.rejects}
+        return block.take([i for i in range(len(self.labels) + len(gone)) if i not in gone])
+
+    def columns(self, added: Sequence[str], labels: Sequence[str]) -> Added:
+        """Label, score and probabilities of the rows, under the names ``added``."""
+        probabilities = (self.millionths.T / UNIT).tolist()
+        score = (self.millionths.max(axis=1, initial=0) / UNIT).tolist()
+        return dict(zip(added, ([labels[k] for k in self.labels.tolist()], score, *probabilities), strict=True))
+
+    def summary(self, labels: Sequence[str]) -> Summary:
+        counts, characters = (
+            np.bincount(self.labels, weights, len(labels)).astype(np.int64).tolist() for weights in (None, self.lengths)
+        )
+        return Summary(
+            rows=len(self.labels),
+            documents=self.documents,
+            characters=sum(characters),
+            labels=dict(zip(labels, counts, strict=True)),
+            label_characters=dict(zip(labels, characters, strict=True)),
+            unsure=int((self.millionths.max(axis=1, initial=0) < UNSURE * UNIT).sum()),
+            rejected=len(self.rejects),
+        )
+
+    def pack(self) -> bytes:
+        head = json.dumps([self.documents, self.millionths.shape[1], self.rejects]).encode()
+        return head + b"\n" + np.column_stack([self.labels, self.lengths, self.millionths]).tobytes()
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Self:
+        head, _, body = raw.partition(b"\n")
+        documents, n_labels, rejects = json.loads(head)
+        table = np.frombuffer(body, np.int32).reshape(-1, 2 + n_labels)
+        return cls(table[:, 0], table[:, 1], table[:, 2:], documents, [Reject(*reject) for reject in rejects])
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is to be done with rows.
+
+    Attributes:
         context: whether the document around a paragraph counts; without, each paragraph is judged alone.
-        workers: how many threads score at once.
         text_column: the column that holds the paragraph.
-        progress: called after each block of rows.
+        keep: the labels whose paragraphs are kept, to write documents in place of rows; None writes rows.
+    """
+
+    context: bool = True
+    text_column: str = TEXT
+    keep: frozenset[str] | None = None
+
+    def of_documents(self, columns: Sequence[str]) -> list[str]:
+        """Those of the rows' columns that documents have too."""
+        return [name for name in columns if name not in (self.text_column, *_OF_PARAGRAPHS)]
+
+
+def added_columns(name: str, columns: Sequence[str], labels: Sequence[str], settings: Settings) -> dict[str, type]:
+    """The columns that come behind those of a file, in order, and their types.
 
     Raises:
-        RowError: the input or one of its rows can't be read, it has a column that scoring would add, or the output
-            can't be written.
-        ValueError: ``workers`` is less than one.
+        RowError: the file has one of them already.
     """
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; it must be at least 1")
-    labels: Counter[str] = Counter()
-    rows = n_documents = characters = unsure = 0
-    with RowReader(source, text_column=text_column) as reader, RowWriter(target) as writer:
-        blocks = reader.blocks()
-        first = next(blocks, PlainBlock(reader.name, []))
-        added = _added_columns(first, tagger.labels)
-        encoder = writer.begin(first, dict(zip(added, [str, *[float] * (len(added) - 1)], strict=True)))
-        scorer = _Scorer(tagger, encoder, added, context, text_column)
-        for scored in _in_order(scorer.score, chain([first], blocks), workers):
-            writer.put(scored.encoded)
-            labels.update(scored.labels)
-            rows += scored.rows
-            n_documents += scored.documents
-            characters += scored.characters
-            unsure += scored.unsure
-            if progress is not None:
-                progress(rows, scored.share)
-    return Summary(rows, n_documents, characters, {label: labels[label] for label in tagger.labels}, unsure)
-
-
-def _added_columns(first: Block, labels: Sequence[str]) -> tuple[str, ...]:
-    """The names of the columns that scoring adds: the label, its score, and each label's probability."""
-    columns = first.columns()
-    added = ("predicted" if "label" in columns else "label", "score", *(f"p_{label}" for label in labels))
-    if taken := [name for name in added if name in columns]:
-        raise RowError(f"{first.name}: has a column {taken[0]!r} already, which scoring adds; rename or drop it")
+    added: dict[str, type]
+    if settings.keep is None:
+        label = "predicted" if "label" in columns else "label"
+        added = {label: str, "score": float, **{f"p_{label}": float for label in labels}}
+    else:
+        added = {settings.text_column: str, "paragraphs": int, "kept": int}
+    if taken := [column for column in added if column in columns]:
+        raise RowError(f"{name}: has a column {taken[0]!r} already, which scoring adds; rename or drop it")
     return added
 
 
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
-
-
-def _in_order(function: Callable[[_In], _Out], items: Iterable[_In], workers: int) -> Iterator[_Out]:
-    """``map`` with threads, never far ahead of whoever takes the results."""
-    if workers == 1:
-        yield from map(function, items)
-        return
-    pool = ThreadPoolExecutor(workers)
-    try:
-        waiting: deque[Future[_Out]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 @dataclass(frozen=True, slots=True)
-class _Scored:
+class Scored:
+    """A block's rows as the output file holds them, and what is to be counted and kept of them."""
+
+    name: str  # the file that they come from
     encoded: Any
-    rows: int
-    documents: int
-    characters: int
-    labels: Mapping[str, int]
-    unsure: int
-    share: float | None
+    judgement: Judgement
+    packed: bytes | None  # the judgement for the journal, unless it came from there
 
 
 @dataclass(frozen=True, slots=True)
-class _Scorer:
-    tagger: Tagger
-    encoder: Encoder
-    added: tuple[str, ...]
-    context: bool
-    text_column: str
+class Scoring:
+    """The scoring of a block, to be done anywhere.
 
-    def score(self, block: Block) -> _Scored:
-        texts = block.texts(self.text_column)
+    Attributes:
+        added: the names of the columns that it adds: the label, its score, each label's probability.
+        encoder: of the output file.
+        block: the rows.
+        packed: what an earlier run found, where there was one.
+        strict: whether a bad row is an error rather than a reject.
+    """
+
+    settings: Settings
+    added: tuple[str, ...]
+    encoder: Encoder
+    block: Block
+    packed: bytes | None = None
+    strict: bool = False
+
+    def run(self, tagger: Tagger) -> Scored | RowError:
+        """The rows scored, or why they can't be: a row is bad and ``strict`` is set, or worse."""
+        try:
+            return self._scored(tagger)
+        except RowError as error:
+            return error
+
+    def _scored(self, tagger: Tagger) -> Scored:
+        if self.packed is not None:
+            judgement = Judgement.unpack(self.packed)
+            encoded = self._encoded(judgement.kept(self.block), judgement, tagger.labels)
+            return Scored(self.block.name, encoded, judgement, None)
+        judgement = self._judged(tagger)
+        rows = judgement.kept(self.block)
+        try:
+            encoded = self._encoded(rows, judgement, tagger.labels)
+        except BadRowError:
+            if self.strict:
+                raise
+            judgement = self._without_unwritable(rows, judgement, tagger.labels)
+            encoded = self._encoded(judgement.kept(self.block), judgement, tagger.labels)
+        return Scored(self.block.name, encoded, judgement, judgement.pack())
+
+    def _judged(self, tagger: Tagger) -> Judgement:
+        block = self.block
+        rejects: list[Reject] = []
+        try:
+            paragraphs = self._paragraphs(block)
+        except BadRowError:
+            if self.strict:
+                raise
+            chosen, rejects = sifted(block, self._paragraphs)
+            block = block.take(chosen)
+            paragraphs = self._paragraphs(block)
         sizes = document_sizes(block.column(DOC))
+        rest = iter(paragraphs)
+        documents = [list(islice(rest, size)) for size in sizes]
+        probabilities = tagger.probabilities(documents, context=self.settings.context)
+        return Judgement(
+            labels=probabilities.argmax(axis=1).astype(np.int32),
+            lengths=np.array([len(paragraph.text) for paragraph in paragraphs], np.int32),
+            millionths=(probabilities * UNIT).round().astype(np.int32),
+            documents=len(sizes),
+            rejects=rejects,
+        )
+
+    def _paragraphs(self, block: Block) -> list[Paragraph]:
+        texts = block.texts(self.settings.text_column)
         if isinstance(block, JsonBlock):
             self._check_members(block)
-        paragraphs = iter(_paragraphs(block, texts))
-        documents = [list(islice(paragraphs, size)) for size in sizes]
-        probabilities = self.tagger.probabilities(documents, context=self.context)
-        labels = [self.tagger.labels[k] for k in probabilities.argmax(axis=1).tolist()]
-        probabilities = probabilities.round(_DIGITS)
-        score = probabilities.max(axis=1)
-        columns = (labels, score.tolist(), *probabilities.T.tolist())
-        return _Scored(
-            encoded=self.encoder.encode(block, dict(zip(self.added, columns, strict=True))),
-            rows=len(texts),
-            documents=len(sizes),
-            characters=sum(map(len, texts)),
-            labels=Counter(labels),
-            unsure=int((score < UNSURE).sum()),
-            share=block.share,
-        )
+        tags, densities = block.column("tag"), block.column("link_density")
+        given = enumerate(zip(texts, tags, densities, strict=True))
+        return [Paragraph(text, tag or None, _density(block, i, density)) for i, (text, tag, density) in given]
 
     def _check_members(self, block: Block) -> None:
         """JSON rows may each have other columns than the first ones."""
+        if self.settings.keep is not None:
+            return
         taken = frozenset(["label", *self.added]).difference(["label"] if "predicted" in self.added else [])
         for i, row in enumerate(block.rows):
             if not taken.isdisjoint(row):
                 name = next(name for name in row if name in taken)
                 raise block.error(i, f"has a column {name!r}, which scoring adds and the rows at the start do not have")
 
+    def _encoded(self, rows: Block, judgement: Judgement, labels: Sequence[str]) -> Any:
+        if self.settings.keep is None:
+            return self.encoder.encode(rows, judgement.columns(self.added, labels))
+        kept = [labels[k] in self.settings.keep for k in judgement.labels.tolist()]
+        return self.encoder.encode(self._documents(rows, kept))
 
-def _paragraphs(block: Block, texts: Sequence[str]) -> list[Paragraph]:
-    tags, densities = block.column("tag"), block.column("link_density")
-    given = enumerate(zip(texts, tags, densities, strict=True))
-    return [Paragraph(text, tag or None, _density(block, i, density)) for i, (text, tag, density) in given]
+    def _documents(self, rows: Block, kept: Sequence[bool]) -> PlainBlock:
+        """A row a document: what is left of its text, and the columns in which all its rows agree."""
+        documents: list[Row] = []
+        start = 0
+        for size in document_sizes(rows.column(DOC)):
+            end = start + size
+            first, *others = rows.rows[start:end]
+            row = {
+                name: first[name]
+                for name in self.settings.of_documents(list(first))
+                if all(other.get(name) == first[name] for other in others)
+            }
+            texts = [rows.rows[i][self.settings.text_column] for i in range(start, end) if kept[i]]
+            figures = (_BREAK.join(texts), size, len(texts))
+            documents.append(row | dict(zip(self.added, figures, strict=True)))
+            start = end
+        return PlainBlock(rows.name, documents)
+
+    def _without_unwritable(self, rows: Block, judgement: Judgement, labels: Sequence[str]) -> Judgement:
+        """The judgement without rows that the output can't hold, whatever is said of them."""
+        one = judgement.of([0])
+        chosen, rejects = sifted(rows, lambda row: self._encoded(row, one, labels))
+        gone = {reject.i for reject in judgement.rejects}
+        places = [i for i in range(len(self.block)) if i not in gone]
+        more = [reject._replace(i=places[reject.i]) for reject in rejects]
+        return replace(
+            judgement.of(chosen),
+            documents=len(document_sizes(rows.take(chosen).column(DOC))),
+            rejects=sorted([*judgement.rejects, *more], key=lambda reject: reject.i),
+        )
+
+
+def sifted(block: Block, check: Callable[[Block], object]) -> tuple[list[int], list[Reject]]:
+    """Which rows of a block pass a check, each on its own, and which do not."""
+    chosen: list[int] = []
+    rejects: list[Reject] = []
+    for i in range(len(block)):
+        row = block.take([i])
+        try:
+            check(row)
+        except BadRowError as error:
+            rejects.append(Reject(i, error.place, error.reason, row.raw(0)))
+        else:
+            chosen.append(i)
+    return chosen, rejects
 
 
 def _density(block: Block, i: int, value: Any) -> float | None:

@@ -98,6 +98,9 @@ class Tagger:
         self._kernel = Kernel(model.paragraph)
         self._vocabulary: dict[tuple[str, str], int] | None = None
 
+    def __reduce__(self) -> tuple[type[Self], tuple[folder.Model]]:
+        return type(self), (self._model,)  # for other processes, which lay out their own tables
+
     @classmethod
     def load(cls, path: str | Path | None = None) -> Self:
         """Reads a model folder; the default model where none is given.

@@ -2,10 +2,12 @@
 
 import sys
 import time
+from collections import deque
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-_EVERY = 0.2  # seconds
+_EVERY: Final = 0.2  # seconds
+_WINDOW: Final = 30.0  # seconds over which speed is told, so that rows taken over from an earlier run do not flatter it
 
 
 class ProgressLine:
@@ -14,7 +16,7 @@ class ProgressLine:
     def __init__(self) -> None:
         self._shown = sys.stderr.isatty()
         self._since = time.monotonic()
-        self._last = 0.0
+        self._seen: deque[tuple[float, int, float]] = deque([(self._since, 0, 0.0)])
 
     def __enter__(self) -> Self:
         return self
@@ -35,9 +37,21 @@ class ProgressLine:
     def rows(self, rows: int, share: float | None) -> None:
         """Says how many rows are done, how fast, and how long the rest will take where that can be known."""
         now = time.monotonic()
-        if not self._shown or now - self._last < _EVERY:
+        if not self._shown or now - self._seen[-1][0] < _EVERY:
             return
-        self._last = now
-        gone = now - self._since
-        left = f", {gone / share - gone:.0f} s left" if share else ""
-        self.step(f"{rows:,} rows, {rows / max(gone, 1e-9):,.0f} a second{left}")
+        self._seen.append((now, rows, share or 0.0))
+        while now - self._seen[1][0] > _WINDOW:
+            self._seen.popleft()
+        then, rows_then, share_then = self._seen[0]
+        gone = now - then
+        parts = [f"{rows:,} rows", f"{(rows - rows_then) / gone:,.0f} a second"]
+        if share is not None and share > share_then:
+            parts += [f"{share:.0%}", f"{duration((1 - share) * gone / (share - share_then))} left"]
+        self.step(", ".join(parts))
+
+
+def duration(seconds: float) -> str:
+    """A time to wait, as hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""The commands that work on files of paragraph rows: score, train, evaluate, corpus."""
+"""The commands that work on files of labelled rows: train, evaluate, corpus."""
 
 import argparse
 import json
@@ -13,35 +13,6 @@ WEB_LABELS: Final = Path("datasets/web-labels.tsv.gz")
 _LEARNING_CURVE: Final = (
     "judge also by models that learnt from a half, a quarter and an eighth of the sites, and of the extra rows: slow"
 )
-
-
-def fill_score(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="rows to score; - reads JSON lines from standard input")
-    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write them (default: - as JSONL)")
-    parser.add_argument("--model", metavar="DIR", type=Path, help="model folder; without it the default model")
-    parser.add_argument("--no-context", action="store_true", help="judge each paragraph without those around it")
-    parser.add_argument("--workers", metavar="N", type=_positive, default=1, help="threads that score (default 1)")
-    parser.add_argument("--text-column", metavar="NAME", default="text", help="the column of the paragraph")
-
-
-def score(args: argparse.Namespace) -> int:
-    from classifier import Tagger
-    from classifier.scoring import score_file
-
-    tagger = Tagger.load(args.model)
-    with ProgressLine() as line:
-        done = score_file(
-            args.file,
-            args.output,
-            tagger,
-            context=not args.no_context,
-            workers=args.workers,
-            text_column=args.text_column,
-            progress=line.rows,
-        )
-    shares = ", ".join(f"{label} {n:,} ({n / max(done.rows, 1):.1%})" for label, n in done.labels.items())
-    _say(f"{done.rows:,} rows of {done.documents:,} documents: {shares}; unsure {done.unsure_share:.1%}")
-    return 0
 
 
 def _fill_labelled(parser: argparse.ArgumentParser) -> None:
@@ -181,13 +152,6 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _positive(raw: str) -> int:
-    value = int(raw)
-    if value < 1:
-        raise ValueError
-    return value
-
-
 def _folds(raw: str) -> int:
     value = int(raw)
     if value < 3:
@@ -195,5 +159,4 @@ def _folds(raw: str) -> int:
     return value
 
 
-_positive.__name__ = "number above 0"  # argparse puts these into its messages
-_folds.__name__ = "number of folds (3 or more)"
+_folds.__name__ = "number of folds (3 or more)"  # argparse puts it into its message

@@ -17,9 +17,9 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 
-from classifier import rows as rows_module
 from classifier.errors import RowError
 from classifier.rows import RowReader, RowWriter, document_sizes, documents, read_rows, split_name, write_rows
+from classifier.rows import blocks as blocks_module
 
 TEXT_FORMATS = [f"{kind}{packing}" for kind in (".csv", ".tsv", ".jsonl", ".ndjson") for packing in ("", ".gz", ".zst")]
 FORMATS = [*TEXT_FORMATS, ".parquet"]
@@ -270,11 +270,11 @@ _MANY = b"".join(b'{"text": "row %d"}\n' % i for i in range(20_000))
         ("rows.csv", b"", "is empty; its first row must name the columns"),
         ("rows.csv", b"a,b\n1,2\n", "no column 'text'; it has 'a', 'b'"),
         ("rows.csv", b"text,a,a\n1,2,3\n", "two columns are called 'a'"),
-        ("rows.csv", b"text,a\nx,1\ny,2,3\n", "row 3 (line 3): 3 fields where the header has 2"),
+        ("rows.csv", b"text,a\nx,1\ny,2,3\n", "row 3: 3 fields where the header has 2"),
         ("rows.csv", b'text,a\n"x\nx",1\ny\n', "row 3 (line 4): 1 fields where the header has 2"),
         ("rows.csv", b'text,a\nx,1\n"y,2\nz,3\n', "row 3 (from line 3): a quoted field that does not end"),
         ("rows.csv", b'text,a\nx,1\n"y"y,2\n', "row 3 (from line 3): a quote inside a quoted field"),
-        ("rows.csv", b'text,a\n"x\nx",1\ncaf\xe9,2\n', "line 4: not UTF-8; save the file as CSV UTF-8"),
+        ("rows.csv", b'text,a\n"x\nx",1\ncaf\xe9,2\n', "row 3 (line 4): not UTF-8; save the file as CSV UTF-8"),
         ("rows.csv", "text\none\n".encode("utf-16")[:-1], "not UTF-16"),
         ("rows.tsv", b"text,a\nx,1\n", "no column 'text'"),
         ("rows.jsonl", b'{"text": "x"}\n\n{"text": "y"\n', "line 3: no valid JSON: Expecting ',' delimiter"),
@@ -473,7 +473,7 @@ def test_documents_are_rows_in_a_row_with_the_same_doc() -> None:
 def test_blocks_hold_whole_documents(docs: list[str], suffix: str, size: int) -> None:
     rows = [{"doc": doc, "text": f"paragraph {i}"} for i, doc in enumerate(docs)]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows_module, "BLOCK_SIZE", size)
+        patch.setattr(blocks_module, "BLOCK_SIZE", size)
         write_rows(Path(folder) / f"rows{suffix}", rows)
         with RowReader(Path(folder) / f"rows{suffix}") as reader:
             blocks = [block.rows for block in reader.blocks()]
@@ -482,7 +482,7 @@ def test_blocks_hold_whole_documents(docs: list[str], suffix: str, size: int) ->
 
 
 def test_a_block_tells_how_far_the_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_module, "BLOCK_SIZE", 50_000)
+    monkeypatch.setattr(blocks_module, "BLOCK_SIZE", 50_000)
     for suffix in (".csv", ".jsonl", ".jsonl.gz", ".parquet"):
         write_rows(tmp_path / f"rows{suffix}", ({"text": f"paragraph {i}"} for i in range(20_000)))
         with RowReader(tmp_path / f"rows{suffix}") as reader:

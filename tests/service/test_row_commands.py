@@ -37,7 +37,7 @@ def test_score_gives_every_row_back_in_order(tmp_path: Path, capsys: pytest.Capt
     source, target = labelled(tmp_path / "rows.jsonl"), tmp_path / "scored.csv"
     status, out, err = run(capsys, "score", source, "-o", target, "--workers", 2)
     assert (status, out) == (0, "")
-    assert err.startswith("40 rows of 8 documents: ")
+    assert err.startswith("40 paragraphs of 8 documents, ")
     rows = [json.loads(line) for line in source.read_text().splitlines()]
     with target.open(newline="", encoding="utf-8") as file:
         scored = list(csv.DictReader(file))
