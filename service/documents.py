@@ -56,7 +56,7 @@ _Given = Annotated[
     ),
 ]
 
-SOURCES: Final = ("text", "html", "paragraphs")
+SOURCES: Final = {"text": "string", "html": "string", "paragraphs": "array"}  # and their types in JSON
 
 
 class Document(_Strict):
@@ -69,7 +69,10 @@ class Document(_Strict):
                 {"id": "page-17", "text": "The bridge opens on Monday.\nADVERTISEMENT\nIt took two years to build."},
                 {"html": "<nav><a href='/'>Home</a></nav><p>The bridge opens on Monday.</p>", "explain": True},
                 {"paragraphs": [{"text": "Home", "tag": "li", "link_density": 1.0}], "context": False},
-            ]
+            ],
+            "oneOf": [
+                {"required": [source], "properties": {source: {"type": kind}}} for source, kind in SOURCES.items()
+            ],
         },
     )
 

@@ -61,6 +61,7 @@ class Service:
                 "detail",
                 "instance",
                 "errors",
+                "line",
             }
         )
         assert answer["status"] == response.status_code

@@ -1,0 +1,78 @@
+"""From the bytes of a document to the bytes of its answer: parsed, split, tagged and told, off the event loop."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from classifier import Paragraph, Tagger
+from service import answers
+from service.bodies import parse
+from service.documents import Document, Page
+from service.problems import INVALID_FIELDS, FieldError, Problem
+from service.state import State
+
+
+async def tag(raw: bytes, tagger: Tagger, state: State) -> bytes:
+    """The answer of /v1/tag to a body.
+
+    Raises:
+        Problem: it is no document, or over a limit.
+    """
+    document = await state.pool.run(lambda: parse(raw, Document))
+    paragraphs = await document.split(state.pool, state.settings)
+
+    def work() -> bytes:
+        tags = tagger.tag(paragraphs, context=document.context)
+        state.metrics.tagged(tags)
+        told = [answers.tagged(i, *pair) for i, pair in enumerate(zip(paragraphs, tags, strict=True))]
+        if document.explain:
+            _add_reasons(told, tagger, paragraphs, document)
+        return to_json({**_head(document, tagger), "paragraphs": told})
+
+    return await state.pool.run(work)
+
+
+async def clean(raw: bytes, tagger: Tagger, state: State) -> bytes:
+    """The answer of /v1/clean to a body.
+
+    Raises:
+        Problem: it is no page, over a limit, or to be cleaned by labels that the model does not have.
+    """
+    page = await state.pool.run(lambda: parse(raw, Page))
+    keep = frozenset(page.keep)
+    if not keep.issubset(tagger.labels):
+        detail = f"The labels of this model are {', '.join(tagger.labels)}"
+        raise Problem(INVALID_FIELDS, f"#/keep: {detail}", [FieldError(pointer="#/keep", detail=detail)])
+    paragraphs = await page.split(state.pool, state.settings)
+
+    def work() -> bytes:
+        tags = tagger.tag(paragraphs, context=page.context)
+        state.metrics.tagged(tags)
+        told = [
+            answers.removed(i, paragraph, tag)
+            for i, (paragraph, tag) in enumerate(zip(paragraphs, tags, strict=True))
+            if tag.label not in keep
+        ]
+        if page.explain:
+            _add_reasons(told, tagger, paragraphs, page)
+        return to_json({**_head(page, tagger), "text": answers.cleaned(paragraphs, tags, keep), "removed": told})
+
+    return await state.pool.run(work)
+
+
+def to_json(answer: Mapping[str, Any]) -> bytes:
+    """JSON in ASCII: a lone surrogate of the input has no UTF-8, but it has an escape."""
+    return json.dumps(answer, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def _head(document: Document, tagger: Tagger) -> dict[str, Any]:
+    made_up = str(uuid4()) if document.id is None else document.id
+    return {"id": made_up, "model": answers.model_name(tagger.manifest)}
+
+
+def _add_reasons(
+    told: Sequence[answers.Removed], tagger: Tagger, paragraphs: Sequence[Paragraph], document: Document
+) -> None:
+    for one in told:
+        one["why"] = answers.why(tagger.explain(paragraphs, one["index"], context=document.context))
