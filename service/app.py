@@ -60,7 +60,7 @@ def create_app(settings: Settings, *, wait_for_model: bool = False) -> FastAPI:
     app.include_router(_documents, **guarded)
     app.include_router(_health)
     problems.install(app)
-    documentation.install(app)
+    documentation.install(app, lambda: state.model.labels)
     app.add_middleware(Envelope, state=state)
     return app
 
@@ -101,8 +101,13 @@ async def _answer(request: Request, state: State, work: Callable[[bytes, Tagger,
     tagger = state.model.tagger
     state.requests.check()  # who would be refused is told so before the body is read
     with state.buffers.hold() as held:
-        raw = await bodies.read(request, state.settings, state.pool, held)
+        unpacker = bodies.unpacker(request)
+        raw = await bodies.read(request, state.settings, held)
         with state.requests.one():
+            if unpacker.encoding != "identity":
+                packed = raw
+                raw = await state.pool.run(lambda: bodies.unpack(packed, unpacker, state.settings.max_body_bytes))
+                held.take(len(raw))
             answer = await work(raw, tagger, state)
     return Response(answer, media_type="application/json", headers=_model_header(tagger))
 

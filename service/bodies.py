@@ -14,7 +14,6 @@ from pydantic import BaseModel, ValidationError
 
 from service import problems
 from service.places import Held
-from service.pool import Pool
 from service.problems import BODY_TOO_LARGE, NOT_JSON, TOO_SLOW, WRONG_MEDIA_TYPE, Problem
 from service.settings import Settings
 from service.unpacking import Unpacker
@@ -74,8 +73,8 @@ class Receiver:
             yield piece
 
 
-async def read(request: Request, settings: Settings, pool: Pool, held: Held) -> bytes:
-    """The whole body of a request that must be JSON, unpacked. ``held`` is given the bytes that stay in memory.
+async def read(request: Request, settings: Settings, held: Held) -> bytes:
+    """The whole body of a request that must be JSON, as it was sent; ``held`` takes its bytes.
 
     Raises:
         Problem: the body is empty, too large, too slow, of another media type, or there is no memory for it.
@@ -84,7 +83,6 @@ async def read(request: Request, settings: Settings, pool: Pool, held: Held) -> 
     found = media_type(request)
     if not (found.startswith("application/") and found.endswith(("/json", "+json"))):
         raise Problem(WRONG_MEDIA_TYPE, "Send the body as JSON, with the header Content-Type: application/json.")
-    unpack = unpacker(request)
     limit = settings.max_body_bytes
     length = request.headers.get("content-length", "0")
     announced = int(length) if length.isdecimal() else 0
@@ -101,21 +99,23 @@ async def read(request: Request, settings: Settings, pool: Pool, held: Held) -> 
             raise _too_large(limit)
     if max(seen, announced) > limit:
         raise _too_large(limit)
-    packed = bytes(body)
-    raw = await pool.run(lambda: _unpack(unpack, packed, limit))
-    held.take(max(len(raw) - len(packed), 0))
-    if not raw:
+    if not body:
         raise Problem(NOT_JSON, 'The body is empty; send a JSON object such as {"text": "..."}.')
-    return raw
+    return bytes(body)
 
 
-def _unpack(unpack: Unpacker, packed: bytes, limit: int) -> bytes:
+def unpack(packed: bytes, unpacker: Unpacker, limit: int) -> bytes:
+    """The body unpacked.
+
+    Raises:
+        Problem: it is damaged, or unpacks to more than ``limit`` bytes.
+    """
     raw = bytearray()
-    for piece in unpack.feed(packed):
+    for piece in unpacker.feed(packed):
         raw += piece
         if len(raw) > limit:
             raise _too_large(limit)
-    unpack.finish()
+    unpacker.finish()
     return bytes(raw)
 
 

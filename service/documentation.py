@@ -1,5 +1,6 @@
 """The API's description: OpenAPI, and the page that shows it, wholly from this server."""
 
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any, Final
 
@@ -42,8 +43,8 @@ if it has one.
 """
 
 
-def install(app: FastAPI) -> None:
-    """Adds /docs and what it needs, and makes the app's OpenAPI schema whole."""
+def install(app: FastAPI, labels: Callable[[], Sequence[str]]) -> None:
+    """Adds /docs and what it needs, and makes the app's OpenAPI schema whole. ``labels`` are those of the model now."""
 
     @app.get("/docs", include_in_schema=False)
     async def docs(_: Request) -> Response:
@@ -58,9 +59,11 @@ def install(app: FastAPI) -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _complete(generate())
-        return app.openapi_schema
+        app.openapi_schema = None
+        schema = _complete(generate())
+        if labels():
+            schema["components"]["schemas"]["Page"]["properties"]["keep"]["items"]["enum"] = list(labels())
+        return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
@@ -75,7 +78,6 @@ _EXAMPLE_LINES: Final = (
     '{"id": "2", "paragraphs": ["Home", "Sign up for our newsletter"]}\n'
 )
 _LINES_IN: Final = {
-    "type": "string",
     "description": "JSON lines: a document a line, each as /v1/tag takes it.",
     "examples": [_EXAMPLE_LINES],
 }

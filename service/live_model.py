@@ -58,6 +58,11 @@ class LiveModel:
         """The short name of the model that serves; "none" before there is one."""
         return model_name(self._tagger.manifest) if self._tagger else "none"
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the model that serves; none before there is one."""
+        return self._tagger.labels if self._tagger else ()
+
     def reload(self) -> None:
         """Asks for the folder to be loaded again, whether or not it has changed."""
         self._asked.set()

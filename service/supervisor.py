@@ -20,6 +20,8 @@ _LOOK_SECONDS: Final = 0.5  # between looks for dead processes, which also wake 
 _RESTART_SECONDS: Final = 1.0  # at least so long between two starts of a worker that dies again and again
 _KILL_SECONDS: Final = 5.0  # what a worker may take on top of the time that a stop may
 
+# glibc else keeps what large bodies took: they get memory of their own, given back when it is freed.
+_ALLOCATOR: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1 << 19)}
 _STOPS: Final = {signal.SIGTERM, signal.SIGINT}
 
 _log = logging.getLogger("boilertag")
@@ -49,7 +51,7 @@ class Supervisor:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
         with _Signals() as signals, tempfile.TemporaryDirectory(prefix="boilertag-") as counts:
-            os.environ[FOLDER_VARIABLE] = counts
+            os.environ.update({**_ALLOCATOR, **os.environ, FOLDER_VARIABLE: counts})
             try:
                 with listener:
                     self._workers = [self._start(listener, wait_for_model=False) for _ in range(settings.workers)]

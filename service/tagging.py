@@ -1,9 +1,11 @@
 """From the bytes of a document to the bytes of its answer: parsed, split, tagged and told, off the event loop."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from uuid import uuid4
+
+import pydantic_core
 
 from classifier import Paragraph, Tagger
 from service import answers
@@ -12,6 +14,8 @@ from service.documents import Document, Page
 from service.problems import INVALID_FIELDS, FieldError, Problem
 from service.state import State
 
+_Kind = TypeVar("_Kind", bound=Document)
+
 
 async def tag(raw: bytes, tagger: Tagger, state: State) -> bytes:
     """The answer of /v1/tag to a body.
@@ -19,10 +23,8 @@ async def tag(raw: bytes, tagger: Tagger, state: State) -> bytes:
     Raises:
         Problem: it is no document, or over a limit.
     """
-    document = await state.pool.run(lambda: parse(raw, Document))
-    paragraphs = await document.split(state.pool, state.settings)
 
-    def work() -> bytes:
+    def tell(document: Document, paragraphs: Sequence[Paragraph]) -> bytes:
         tags = tagger.tag(paragraphs, context=document.context)
         state.metrics.tagged(tags)
         told = [answers.tagged(i, *pair) for i, pair in enumerate(zip(paragraphs, tags, strict=True))]
@@ -30,7 +32,7 @@ async def tag(raw: bytes, tagger: Tagger, state: State) -> bytes:
             _add_reasons(told, tagger, paragraphs, document)
         return to_json({**_head(document, tagger), "paragraphs": told})
 
-    return await state.pool.run(work)
+    return await _answer(raw, Document, tell, state)
 
 
 async def clean(raw: bytes, tagger: Tagger, state: State) -> bytes:
@@ -39,14 +41,12 @@ async def clean(raw: bytes, tagger: Tagger, state: State) -> bytes:
     Raises:
         Problem: it is no page, over a limit, or to be cleaned by labels that the model does not have.
     """
-    page = await state.pool.run(lambda: parse(raw, Page))
-    keep = frozenset(page.keep)
-    if not keep.issubset(tagger.labels):
-        detail = f"The labels of this model are {', '.join(tagger.labels)}"
-        raise Problem(INVALID_FIELDS, f"#/keep: {detail}", [FieldError(pointer="#/keep", detail=detail)])
-    paragraphs = await page.split(state.pool, state.settings)
 
-    def work() -> bytes:
+    def tell(page: Page, paragraphs: Sequence[Paragraph]) -> bytes:
+        keep = frozenset(page.keep)
+        if not keep.issubset(tagger.labels):
+            detail = f"The labels of this model are {', '.join(tagger.labels)}"
+            raise Problem(INVALID_FIELDS, f"#/keep: {detail}", [FieldError(pointer="#/keep", detail=detail)])
         tags = tagger.tag(paragraphs, context=page.context)
         state.metrics.tagged(tags)
         told = [
@@ -58,12 +58,32 @@ async def clean(raw: bytes, tagger: Tagger, state: State) -> bytes:
             _add_reasons(told, tagger, paragraphs, page)
         return to_json({**_head(page, tagger), "text": answers.cleaned(paragraphs, tags, keep), "removed": told})
 
-    return await state.pool.run(work)
+    return await _answer(raw, Page, tell, state)
+
+
+async def _answer(
+    raw: bytes, kind: type[_Kind], tell: Callable[[_Kind, Sequence[Paragraph]], bytes], state: State
+) -> bytes:
+    """What is told of a body's document. It waits in line once; only HTML leaves its thread for another process."""
+
+    def begin() -> bytes | _Kind:
+        document = parse(raw, kind)
+        return document if document.html is not None else tell(document, document.split(state.settings))
+
+    begun = await state.pool.run(begin)
+    if isinstance(begun, bytes):
+        return begun
+    paragraphs = await begun.split_html(state.pool.splitter, state.settings)
+    return await state.pool.run(lambda: tell(begun, paragraphs))
 
 
 def to_json(answer: Mapping[str, Any]) -> bytes:
-    """JSON in ASCII: a lone surrogate of the input has no UTF-8, but it has an escape."""
-    return json.dumps(answer, allow_nan=False, separators=(",", ":")).encode("ascii")
+    """JSON in UTF-8."""
+    try:
+        return pydantic_core.to_json(answer)  # five times as fast as Python's own, which is a fifth of a request
+    except pydantic_core.PydanticSerializationError:
+        # A lone surrogate of the input has no UTF-8, but it has an escape.
+        return json.dumps(answer, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def _head(document: Document, tagger: Tagger) -> dict[str, Any]:

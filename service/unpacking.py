@@ -11,7 +11,7 @@ from service.problems import CANT_UNPACK, WRONG_MEDIA_TYPE, Problem
 ENCODINGS: Final = ("gzip", "zstd")
 _PIECE: Final = 1 << 18  # bytes that are unpacked before they are handed on
 # zstandard unpacks all it is given, and four bytes can stand for a block of 128 KiB: it is given little at a time.
-_ZSTD_BITE: Final = 256
+_ZSTD_BITE: Final = 64
 _ZSTD_WINDOW: Final = 8 << 20  # bytes; RFC 9659 allows no more to this content coding
 
 
@@ -43,6 +43,7 @@ class Unpacker:
         if encoding not in steps:
             taken = " or ".join(ENCODINGS)
             raise Problem(WRONG_MEDIA_TYPE, f"Send the body uncompressed, or as Content-Encoding {taken}.")
+        self.encoding = encoding
         self._step = steps[encoding]
         self._stream: Any = None
         self.packed = 0

@@ -132,10 +132,9 @@ class TestTag:
                 assert all(math.isfinite(score) and 0 <= score <= 1 for score in one["scores"].values())
         assert service.tag({"paragraphs": [text[:400]], "explain": True})["paragraphs"][0]["why"]
 
-    def test_answers_are_ascii(self, service: Any) -> None:
-        response = service.client.post("/v1/tag", json={"paragraphs": ["渡轮 \x00 é"], "id": "é"})
-        assert response.content.isascii()
-        assert response.json()["paragraphs"][0]["text"] == "渡轮 \x00 é"
+    @pytest.mark.parametrize("text", ["渡轮 \x00 é \u2028", "渡轮 \x00 é \ud800"])
+    def test_text_comes_back_as_it_is(self, service: Any, text: str) -> None:
+        assert service.tag({"paragraphs": [text], "id": "é"})["paragraphs"][0]["text"] == text
 
     @pytest.mark.parametrize("html", ["<p>a \ud800 b</p>", "<p>a\x00b</p>", "<" * 5_000, "<p" * 5_000, "&#xd800;x"])
     def test_strange_html(self, service: Any, html: str) -> None:
@@ -602,6 +601,10 @@ class TestKeys:
 
 
 class TestDocumentation:
+    def test_names_the_labels_of_the_model(self, service: Any, tagger: Tagger) -> None:
+        page = service.get("/openapi.json")[1]["components"]["schemas"]["Page"]
+        assert page["properties"]["keep"]["items"]["enum"] == list(tagger.labels)
+
     def test_examples_work(self, service: Any) -> None:
         schema = service.get("/openapi.json")[1]
         for example in schema["components"]["schemas"]["Document"]["examples"]:
