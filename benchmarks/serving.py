@@ -45,7 +45,7 @@ class Service:
         self.process.send_signal(number)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body of an answer."""
+        """Status, headers by name in lower case, and body of an answer."""
         return self._send(urllib.request.Request(self.address + path, None, dict(headers or {})))
 
     def post(
@@ -87,10 +87,14 @@ class Service:
     def _send(request: urllib.request.Request) -> tuple[int, Mapping[str, str], bytes]:
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
-                return response.status, response.headers, response.read()
+                return response.status, _headers(response.headers), response.read()
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, error.headers, error.read()
+                return error.code, _headers(error.headers), error.read()
+
+
+def _headers(found: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in found.items()}
 
 
 @contextmanager
