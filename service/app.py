@@ -37,7 +37,8 @@ def create_app(settings: Settings, *, wait_for_model: bool = False) -> FastAPI:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(state.model.run)
             if wait_for_model:
-                await state.model.wait()
+                with state.until_stop():
+                    await state.model.wait()
             yield
             tasks.cancel_scope.cancel()
 

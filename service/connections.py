@@ -9,9 +9,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from service import problems
+from service.envelope import Envelope, add_headers, request_id_of
 from service.places import RETRY_SECONDS
 from service.problems import OVERLOADED, Problem
-from service.settings import Settings
+from service.state import State
 
 _TICK: Final = 1.0  # seconds
 _SURPLUS: Final = 100  # connections past the limit that are still told why
@@ -22,9 +23,10 @@ class Connection(H11Protocol):
     nothing for ``max_send_seconds``; what is sent in the time of a request's body is the request's own affair.
     """
 
-    def __init__(self, settings: Settings, config: Config, server_state: ServerState, *args: Any, **more: Any) -> None:
+    def __init__(self, state: State, config: Config, server_state: ServerState, *args: Any, **more: Any) -> None:
         super().__init__(config, server_state, *args, **more)
-        self._settings = settings
+        self._state = state
+        self._settings = state.settings
         self._idle_since = self._taken_since = self.loop.time()
         self._unsent = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -35,7 +37,7 @@ class Connection(H11Protocol):
         if surplus > _SURPLUS:
             transport.abort()
         elif surplus > 0:
-            self.app = _refuse
+            self.app = Envelope(_refuse, self._state)
         self._timer = self.loop.call_later(_TICK, self._tick)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -68,6 +70,7 @@ class Connection(H11Protocol):
 
     def _send_last(self, details: dict[str, Any]) -> None:
         response = problems.response(details, {"Connection": "close"})
+        add_headers(response.headers, self._state, request_id_of())
         head = f"HTTP/1.1 {details['status']} {details['title']}\r\n".encode()
         headers = b"".join(b"%b: %b\r\n" % pair for pair in response.raw_headers)
         self.transport.write(b"%b%b\r\n%b" % (head, headers, bytes(response.body)))

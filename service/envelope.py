@@ -32,6 +32,18 @@ _HEADERS: Final = {
 _log = logging.getLogger("boilertag")
 
 
+def request_id_of(given: str = "") -> str:
+    """A request's id: the client's own where it has one that may be repeated, else one made up."""
+    return given if _SAFE_ID.fullmatch(given) else uuid4().hex
+
+
+def add_headers(headers: MutableHeaders, state: State, request_id: str) -> None:
+    """Adds to an answer's headers those that every answer has."""
+    headers[REQUEST_ID] = request_id
+    for name, value in {MODEL: state.model.name, **_HEADERS}.items():
+        headers.setdefault(name, value)
+
+
 class Envelope:
     """The outermost layer of the app."""
 
@@ -44,19 +56,14 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        given = Headers(scope=scope).get(REQUEST_ID, "")
-        request_id = given if _SAFE_ID.fullmatch(given) else uuid4().hex
+        request_id = request_id_of(Headers(scope=scope).get(REQUEST_ID, ""))
         status = 0
 
         async def send_in_envelope(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
-                headers.setdefault(MODEL, self._state.model.name)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                add_headers(MutableHeaders(scope=message), self._state, request_id)
             await send(message)
 
         try:

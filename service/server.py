@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from socket import socket
+from types import FrameType
 from typing import Any, Final
 
 import uvicorn
@@ -35,9 +36,16 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Starts, and listens to signals, which the starting process has held back until now."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._state.model.reload)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_signal_handler(signal.SIGHUP, self._state.model.reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Notes a signal to stop, for the next tick; before the first, there is only a model to wait for no longer."""
+        super().handle_exit(sig, frame)
+        if not self.started:
+            self._loop.call_soon_threadsafe(self._state.stop)
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop now: not before the drain is over."""
@@ -58,7 +66,8 @@ def serve(settings: Settings, listener: socket, *, wait_for_model: bool) -> None
     """Serves in this process until a signal says to stop."""
     logs.configure()
     app = create_app(settings, wait_for_model=wait_for_model)
-    protocol: Callable[..., Any] = partial(Connection, settings)
+    state: State = app.state.service
+    protocol: Callable[..., Any] = partial(Connection, state)
     config = uvicorn.Config(
         app,
         http=protocol,  # type: ignore[arg-type]
@@ -71,4 +80,4 @@ def serve(settings: Settings, listener: socket, *, wait_for_model: bool) -> None
         timeout_graceful_shutdown=settings.max_stop_seconds,
     )
     with suppress(KeyboardInterrupt):
-        Server(config, app.state.service).run([listener])
+        Server(config, state).run([listener])

@@ -22,6 +22,7 @@ _KILL_SECONDS: Final = 5.0  # what a worker may take on top of the time that a s
 
 # glibc else keeps what large bodies took: they get memory of their own, given back when it is freed.
 _ALLOCATOR: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1 << 19)}
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _STOPS: Final = {signal.SIGTERM, signal.SIGINT}
 
 _log = logging.getLogger("boilertag")
@@ -49,6 +50,8 @@ class Supervisor:
         logs.configure()
         settings = self._settings
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        if settings.host not in _LOOPBACK and not settings.keys:
+            _log.warning("no keys are set: whoever reaches %s may call", settings.host)
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
         with _Signals() as signals, tempfile.TemporaryDirectory(prefix="boilertag-") as counts:
             os.environ.update({**_ALLOCATOR, **os.environ, FOLDER_VARIABLE: counts})

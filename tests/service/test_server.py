@@ -82,6 +82,18 @@ class TestTwoProcesses:
 
 
 class TestStop:
+    def test_of_a_process_that_waits_for_its_model(self, tmp_path: Path) -> None:
+        live = Path(shutil.copytree(DEFAULT_MODEL, tmp_path / "live"))
+        with serving("--workers", "2", "--model", str(live), "--reload-seconds", "0") as service:
+            (live / "model.json").unlink()
+            killed, _ = service.workers()
+            os.kill(killed, signal.SIGKILL)
+            refused = "model refused, there is none to serve with"
+            service.wait_for(lambda: any(line["message"].startswith(refused) for line in service.log()))
+            assert all(service.post("/v1/tag", BODY)[0] == 200 for _ in range(5))
+            service.signal(signal.SIGTERM)
+            assert service.process.wait(10) == 0
+
     def test_finishes_what_it_took_and_refuses_the_rest(self) -> None:
         with serving("--drain-seconds", "1") as service:
             with connect(service) as batch, connect(service) as slow:
@@ -164,13 +176,17 @@ class TestSlowClients:
         for nonsense in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 100_000):
             with connect(strict) as client:
                 client.sendall(nonsense + b"\r\n\r\n")
-                assert b"application/problem+json" in client.recv(10_000)
+                answer = client.recv(10_000)
+                assert b"application/problem+json" in answer
+                assert b"boilertag-model: " in answer
 
     def test_too_many_connections(self, strict: Service) -> None:
         clients = [connect(strict) for _ in range(25)]
         try:
             clients[-1].sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert b"max_connections" in rest(clients[-1])
+            answer = rest(clients[-1])
+            assert b"max_connections" in answer
+            assert b"boilertag-model: " in answer
         finally:
             for client in clients:
                 client.close()
