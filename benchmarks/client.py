@@ -34,6 +34,8 @@ class Client:
         """
         given = {"Host": "localhost", "Content-Type": "application/json", **(headers or {})}
         lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+        if self._streams and self._streams[0].at_eof():  # closed while it was idle
+            self.close()
         try:
             reader, writer = self._streams = self._streams or await asyncio.open_connection("127.0.0.1", self._port)
             writer.write(f"POST {path} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body)

@@ -21,7 +21,7 @@ _RESTART_SECONDS: Final = 1.0  # at least so long between two starts of a worker
 _KILL_SECONDS: Final = 5.0  # what a worker may take on top of the time that a stop may
 
 # glibc else keeps what large bodies took: they get memory of their own, given back when it is freed.
-_ALLOCATOR: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1 << 19)}
+_ALLOCATOR: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1 << 17)}
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _STOPS: Final = {signal.SIGTERM, signal.SIGINT}
 
