@@ -78,7 +78,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=5)
     args = parser.parse_args()
-    with serving("--workers", "2") as service:
+    with serving("--workers", "2", "--max-queue", "8") as service:
         load = Load(service)
         seconds = asyncio.run(kills(service, load, args.kills))
     print(

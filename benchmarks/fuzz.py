@@ -1,6 +1,6 @@
 """Sends a service what its own OpenAPI description allows, and what it forbids, with all checks of Schemathesis.
 
-    pip install schemathesis && python -m benchmarks.fuzz [--cases 400]
+    pip install schemathesis && python -m benchmarks.fuzz [--cases 700]
 
 Exit status 1 where an answer is a 5xx, breaks the description, or accepts what it forbids.
 """
@@ -15,7 +15,7 @@ from benchmarks.serving import serving
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=400, help="random cases an endpoint, past the systematic ones")
+    parser.add_argument("--cases", type=int, default=700, help="random cases an endpoint, past the systematic ones")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "benchmarks.fuzz_hooks"}

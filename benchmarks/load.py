@@ -1,6 +1,6 @@
 """Sends a service twice what it can hold, from a process of its own over loopback, and says what becomes of it.
 
-    python -m benchmarks.load [--seconds 60] [--paragraphs 1000]
+    python -m benchmarks.load [--seconds 60] [--paragraphs 1000] [--times 2]
 
 First it finds the unloaded median of a request and the rate that the service holds. Then it sends requests at twice
 that rate, each at its time whether or not earlier ones are answered. Exit status 1 where a bar is missed: a request
@@ -107,6 +107,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--paragraphs", type=int, default=1_000)
+    parser.add_argument("--times", type=float, default=2, help="the rate, as a multiple of the one that it holds")
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     body = document(args.paragraphs)
@@ -114,12 +115,12 @@ def main() -> int:
         asyncio.run(unloaded(service.port, body))  # warms up
         median = statistics.median(asyncio.run(unloaded(service.port, body)))
         rate = asyncio.run(sustained(service.port, body, 4 * args.workers, 10))
-        flood = Flood(service, body, 2 * rate, args.seconds)
+        flood = Flood(service, body, args.times * rate, args.seconds)
         asyncio.run(flood.run())
     p99 = sorted(flood.accepted)[int(0.99 * len(flood.accepted))]
     first, last = statistics.mean(flood.memory[:10]), statistics.mean(flood.memory[-10:])
     print(f"{args.paragraphs} paragraphs a request: unloaded median {median * 1e3:.1f} ms, holds {rate:.1f} requests/s")
-    print(f"{2 * rate:.1f} requests/s for {args.seconds:.0f} s: {dict(flood.answers)}; {flood.late} sent late")
+    print(f"{args.times * rate:.1f} requests/s for {args.seconds:.0f} s: {dict(flood.answers)}; {flood.late} sent late")
     print(f"accepted: median {statistics.median(flood.accepted) * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms", end="")
     print(f" = {p99 / median:.1f} × the unloaded median; {len(flood.accepted) / args.seconds:.1f} accepted/s")
     print(f"memory: {first / 1e6:.0f} MB in the first 10 s, {last / 1e6:.0f} MB in the last ({last / first - 1:+.1%})")

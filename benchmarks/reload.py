@@ -136,7 +136,8 @@ def main() -> int:
             tagger.manifest["sha256"][:12]: [tag.scores for tag in tagger.tag(paragraphs(_PARAGRAPHS))]
             for tagger in taggers
         }
-        with serving("--model", str(live), "--workers", str(args.workers), "--reload-seconds", "0") as service:
+        flags = ("--workers", str(args.workers), "--reload-seconds", "0", "--max-queue", "8")
+        with serving("--model", str(live), *flags) as service:
             load = Load(service, expected)
             asyncio.run(under_load(service, load, live, models, args.reloads, args.broken))
             loads = _loads(service)

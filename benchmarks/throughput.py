@@ -2,7 +2,8 @@
 
     python -m benchmarks.throughput [--threads 1] [--paragraphs 1000]
 
-Both are measured in turn, five times over, on the same document; each round is compared with its own.
+Both are measured in turn, five times over, on the same document, with as many in the air over HTTP as threads; each
+round is compared with its own.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def main() -> int:
         asyncio.run(unloaded(service.port, body, 20))
         for _ in range(_ROUNDS):
             memory = in_memory(tagger, texts, args.threads, args.seconds) * args.paragraphs
-            http = asyncio.run(sustained(service.port, body, 2 * args.threads, args.seconds)) * args.paragraphs
+            http = asyncio.run(sustained(service.port, body, args.threads, args.seconds)) * args.paragraphs
             shares.append(http / memory)
             print(f"in memory {memory:,.0f} paragraphs/s, over HTTP {http:,.0f}: {shares[-1]:.0%}")
     share = statistics.median(shares)

@@ -48,7 +48,7 @@ class Settings:
     workers: Annotated[int, About("processes, each with a model of its own", 1, 256)] = 1
     # From here on each number is that of one process.
     threads: Annotated[int, About("documents tagged at once in each process", 1, 256)] = _CORES
-    max_queue: Annotated[int, About("requests that wait for a thread; past them 503", 0, 100_000)] = _CORES
+    max_queue: Annotated[int, About("requests that wait for a thread; past them 503", 0, 100_000)] = max(_CORES // 2, 1)
     max_streams: Annotated[int, About("/v1/batch requests at once; past them 503", 1, 10_000)] = 4
     max_connections: Annotated[int, About("open connections; past them 503", 1, 100_000)] = 1_000
     max_buffered_bytes: Annotated[int, About("bytes of bodies held at once; past them 503", 1, 1 << 40)] = 256 << 20
