@@ -163,7 +163,7 @@ class BatchResponse(Response):
                         yield lines.number, line
             self._unpacker.finish()
         except Problem as problem:
-            yield lines.number + 1, problem
+            yield lines.number + 1, problem.with_traceback(None)  # which would hold on to the line begun
         except ClientDisconnect:
             _log.info("client left a batch")
         else:
