@@ -114,6 +114,7 @@ def unpack(packed: bytes, unpacker: Unpacker, limit: int) -> bytes:
     for piece in unpacker.feed(packed):
         raw += piece
         if len(raw) > limit:
+            raw.clear()  # the error's traceback would hold on to it
             raise _too_large(limit)
     unpacker.finish()
     return bytes(raw)
