@@ -17,4 +17,4 @@ def lines(_: schemathesis.SerializationContext, value: Any) -> bytes:
 @schemathesis.deserializer("application/x-ndjson")
 def text(_: schemathesis.DeserializationContext, response: schemathesis.Response) -> str:
     """And so is the answer."""
-    return response.content.decode("utf-8")
+    return str(response.content, "utf-8")
