@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.extractors import EXTRACTORS, JUSTEXT, Article, read_articles
+from benchmarks.held_out import Corpus, add_cache_option, say
+from benchmarks.report import add_write_option, publish, table
+from benchmarks.shingles import average, compare_pages, gain_interval
 from classifier import Paragraph, Tagger, split_text
-from extractors import EXTRACTORS, JUSTEXT, Article, read_articles
-from held_out import Corpus, add_cache_option, say
-from report import add_write_option, publish, table
-from shingles import average, compare_pages, gain_interval
 
 CONTENT: Final = "content"
 

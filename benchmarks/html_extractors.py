@@ -7,12 +7,12 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from benchmarks.extractors import EXTRACTORS, Article, Extractor, read_articles
+from benchmarks.held_out import Corpus, add_cache_option, say
+from benchmarks.measure import interleaved
+from benchmarks.report import add_write_option, figure, publish, table
+from benchmarks.shingles import average, compare_pages
 from classifier import Tagger
-from extractors import EXTRACTORS, Article, Extractor, read_articles
-from held_out import Corpus, add_cache_option, say
-from measure import interleaved
-from report import add_write_option, figure, publish, table
-from shingles import average, compare_pages
 
 
 def run(extract: Callable[[Article], str], articles: list[Article], repeat: int) -> int:

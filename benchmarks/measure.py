@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-HERE: Final = Path(__file__).parent
+ROOT: Final = Path(__file__).parents[1]
 
 # Does its work and returns how many units of it there were.
 Task = Callable[[int], int]
@@ -37,14 +37,14 @@ def interleaved(tasks: Mapping[str, Task], repeats: int) -> dict[str, float]:
 
 
 def in_fresh_process(function: Callable[..., Any], *args: Any, environment: Mapping[str, str] | None = None) -> Any:
-    """What a function of a module in this folder returns when a new Python process calls it; all by JSON."""
-    module = Path(sys.modules[function.__module__].__file__ or "").stem
+    """What a function of a module returns when a new Python process calls it; all by JSON."""
+    module = f"benchmarks.{Path(sys.modules[function.__module__].__file__ or '').stem}"
     code = (
         "import json, sys; from importlib import import_module; sys.path.insert(0, sys.argv[1]);"
         " print(json.dumps(getattr(import_module(sys.argv[2]), sys.argv[3])(*json.load(sys.stdin))))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(HERE), module, function.__name__],
+        [sys.executable, "-c", code, str(ROOT), module, function.__name__],
         input=json.dumps(args),
         env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,

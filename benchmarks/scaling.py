@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from measure import in_fresh_process, peak_memory
-from report import add_write_option, figure, publish, table
+from benchmarks.measure import in_fresh_process, peak_memory
+from benchmarks.report import add_write_option, figure, publish, table
 
 FILE_SIZES: Final = tuple(10**k for k in range(7))  # paragraphs
 DOCUMENT_SIZES: Final = tuple(10**k for k in range(6))  # paragraphs
@@ -58,7 +58,7 @@ def tag_document(paragraphs: Sequence[str]) -> tuple[float, int]:
 
 def pages() -> Iterator[list[str]]:
     """The paragraphs of our own pages, in random order, over and over."""
-    from held_out import OWN_PAGES
+    from benchmarks.held_out import OWN_PAGES
     from training.data import load
 
     documents = [[paragraph.text for paragraph in page.paragraphs] for page in load(OWN_PAGES)]

@@ -28,13 +28,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from threadpoolctl import threadpool_limits
 
+from benchmarks.held_out import OWN_WEIGHT, Corpus, add_cache_option, say
+from benchmarks.measure import Task, first_tag, in_fresh_process, interleaved, memory_of_tagging
+from benchmarks.report import add_write_option, figure, publish, table
 from classifier import Tagger
 from classifier.context import softmax
 from classifier.features import NGRAMS, PIVOT, SHAPE_NAMES, SLOPE
 from classifier.kernel import Kernel, Weights, join, shape_bins
-from held_out import OWN_WEIGHT, Corpus, add_cache_option, say
-from measure import Task, first_tag, in_fresh_process, interleaved, memory_of_tagging
-from report import add_write_option, figure, publish, table
 from training.data import Dataset, dataset
 from training.figures import confusion, macro_f1
 

@@ -1,13 +1,12 @@
 """What a request may send: a document as text, HTML or paragraphs, checked against the service's limits."""
 
-from functools import partial
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from classifier import Paragraph, split_text
-from service.pool import Pool
+from service.pages import Splitter
 from service.problems import (
     PARAGRAPH_TOO_LONG,
     TOO_LONG_TO_EXPLAIN,
@@ -56,7 +55,7 @@ _Given = Annotated[
     ),
 ]
 
-SOURCES: Final = ("text", "html", "paragraphs")
+SOURCES: Final = {"text": "string", "html": "string", "paragraphs": "array"}  # and their types in JSON
 
 
 class Document(_Strict):
@@ -69,7 +68,10 @@ class Document(_Strict):
                 {"id": "page-17", "text": "The bridge opens on Monday.\nADVERTISEMENT\nIt took two years to build."},
                 {"html": "<nav><a href='/'>Home</a></nav><p>The bridge opens on Monday.</p>", "explain": True},
                 {"paragraphs": [{"text": "Home", "tag": "li", "link_density": 1.0}], "context": False},
-            ]
+            ],
+            "oneOf": [
+                {"required": [source], "properties": {source: {"type": kind}}} for source, kind in SOURCES.items()
+            ],
         },
     )
 
@@ -92,21 +94,29 @@ class Document(_Strict):
             raise PydanticCustomError("one_source", f"Must have exactly one of {', '.join(SOURCES)}; {found}")
         return self
 
-    async def split(self, pool: Pool, limits: Settings) -> list[Paragraph]:
-        """The document's paragraphs.
+    def split(self, limits: Settings) -> list[Paragraph]:
+        """The paragraphs of a document that is no HTML.
 
         Raises:
-            Problem: there are too many, one is too long, or the HTML is too complex.
+            Problem: there are too many, or one is too long.
         """
         if self.paragraphs is not None:
             found = [
                 Paragraph(one) if isinstance(one, str) else Paragraph(one.text, one.tag, one.link_density)
                 for one in self.paragraphs
             ]
-        elif self.html is not None:
-            found = await pool.splitter.split(self.html)
         else:
-            found = await pool.run(partial(split_text, self.text or ""))
+            found = split_text(self.text or "")
+        self._check(found, limits)
+        return found
+
+    async def split_html(self, splitter: Splitter, limits: Settings) -> list[Paragraph]:
+        """The paragraphs of a document that is HTML.
+
+        Raises:
+            Problem: there are too many, one is too long, or the HTML is too complex.
+        """
+        found = await splitter.split(self.html or "")
         self._check(found, limits)
         return found
 

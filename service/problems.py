@@ -1,24 +1,19 @@
 """Every error of the service as RFC 9457 problem details; of the input they tell nothing but names of fields."""
 
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
-from uuid import uuid4
 
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException as BareHTTPException
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:problem-type:boilertag:"
 MAX_ERRORS: Final = 20  # field errors told in one answer
 _MAX_NAME: Final = 64  # characters of a field's name that are repeated
-
-_log = logging.getLogger("boilertag")
 
 
 @dataclass(frozen=True)
@@ -31,16 +26,24 @@ class Kind:
 
 
 NOT_JSON: Final = Kind("not-json", 400, "The body is not JSON")
+CANT_UNPACK: Final = Kind("cant-unpack", 400, "The body can't be unpacked")
+UNAUTHORIZED: Final = Kind("unauthorized", 401, "A bearer key is needed")
+TOO_SLOW: Final = Kind("too-slow", 408, "The body took too long to arrive")
 BODY_TOO_LARGE: Final = Kind("body-too-large", 413, "The body is too large")
 PARAGRAPH_TOO_LONG: Final = Kind("paragraph-too-long", 413, "A paragraph is too long")
 TOO_MANY_PARAGRAPHS: Final = Kind("too-many-paragraphs", 413, "The document has too many paragraphs")
 TOO_LONG_TO_EXPLAIN: Final = Kind("too-long-to-explain", 413, "The document is too long to be explained")
 HTML_TOO_COMPLEX: Final = Kind("html-too-complex", 413, "The HTML is too complex")
-WRONG_MEDIA_TYPE: Final = Kind("wrong-media-type", 415, "The body must be application/json")
+WRONG_MEDIA_TYPE: Final = Kind("wrong-media-type", 415, "The body is of a type that is not taken here")
 INVALID_FIELDS: Final = Kind("invalid-fields", 422, "The body is JSON but not a document")
 NOT_READY: Final = Kind("not-ready", 503, "The model is not loaded")
+OVERLOADED: Final = Kind("overloaded", 503, "The service has all the work it can take")
+STOPPING: Final = Kind("stopping", 503, "The service is stopping")
 KINDS: Final = (
     NOT_JSON,
+    CANT_UNPACK,
+    UNAUTHORIZED,
+    TOO_SLOW,
     BODY_TOO_LARGE,
     PARAGRAPH_TOO_LONG,
     TOO_MANY_PARAGRAPHS,
@@ -49,6 +52,8 @@ KINDS: Final = (
     WRONG_MEDIA_TYPE,
     INVALID_FIELDS,
     NOT_READY,
+    OVERLOADED,
+    STOPPING,
 )
 
 
@@ -68,6 +73,7 @@ class ProblemDetails(BaseModel):
     detail: str = Field(description="What was wrong this time, and what to do.")
     instance: str | None = Field(None, description="What the service's log calls this occurrence; only of status 500.")
     errors: list[FieldError] | None = Field(None, max_length=MAX_ERRORS, description="The fields at fault.")
+    line: int | None = Field(None, description="The line of the body, from 1; only of /v1/batch.")
 
 
 class Problem(HTTPException):
@@ -93,31 +99,37 @@ def pointer(path: Iterable[str | int]) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Makes every error of the app a problem."""
+    """Makes every error that the app tells of a problem; bugs are the envelope's."""
     app.add_exception_handler(Problem, _answer_problem)
-    app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(BareHTTPException, _answer_http)
-    app.add_exception_handler(Exception, _answer_bug)
 
 
-def _response(
-    status: int,
-    title: str,
-    detail: str,
-    *,
-    kind: str = "about:blank",
-    headers: Mapping[str, str] | None = None,
-    **more: Any,
-) -> Response:
-    body = {"type": kind, "title": title, "status": status, "detail": detail, **more}
-    return Response(json.dumps(body), status, headers, MEDIA_TYPE)
+def told(problem: Problem) -> dict[str, Any]:
+    """A problem as its details."""
+    kind = problem.kind
+    details = {"type": TYPE_PREFIX + kind.name, "title": kind.title, "status": kind.status, "detail": problem.detail}
+    return {**details, "errors": [one.model_dump() for one in problem.errors]} if problem.errors else details
+
+
+def bug(instance: str) -> dict[str, Any]:
+    """The details of a bug, of which the log says more at ``instance``."""
+    detail = "The service failed. This is a bug of the service, not of the request; its log says more at this instance."
+    return {**blank(500, detail), "instance": instance}
+
+
+def blank(status: int, detail: str) -> dict[str, Any]:
+    """The details of a problem whose status says all."""
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+
+
+def response(details: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """The response that tells of a problem."""
+    return Response(json.dumps(details), details["status"], headers, MEDIA_TYPE)
 
 
 def _answer_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    kind = error.kind
-    more = {"errors": [one.model_dump() for one in error.errors]} if error.errors else {}
-    return _response(kind.status, kind.title, error.detail, kind=TYPE_PREFIX + kind.name, headers=error.headers, **more)
+    return response(told(error), error.headers)
 
 
 # Pydantic speaks of inputs and dictionaries where the reader has fields and JSON.
@@ -129,22 +141,20 @@ _WORDS: Final = {
 }
 
 
-def _answer_invalid(request: Request, error: Exception) -> Response:
+def invalid(error: ValidationError) -> Problem:
     """Pydantic's findings; of each only its place and its message, which hold none of the input's values."""
-    assert isinstance(error, RequestValidationError)
     found = [
         FieldError(pointer=pointer(_path(one["loc"])), detail=_WORDS.get(one["type"], one["msg"]))
-        for one in error.errors()[:MAX_ERRORS]
+        for one in error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
     ]
     first = found[0]
     detail = f"{first.pointer}: {first.detail}" if first.pointer != "#" else first.detail
-    return _answer_problem(request, Problem(INVALID_FIELDS, detail, found))
+    return Problem(INVALID_FIELDS, detail, found)
 
 
 def _path(loc: tuple[str | int, ...]) -> list[str | int]:
     # Pydantic puts the kind of a paragraph that it chose behind the paragraph's index: no part of the body.
-    path = list(loc[1:])
-    return [part for i, part in enumerate(path) if not (i and isinstance(path[i - 1], int))]
+    return [part for i, part in enumerate(loc) if not (i and isinstance(loc[i - 1], int))]
 
 
 _BLANK_DETAILS: Final = {
@@ -155,12 +165,5 @@ _BLANK_DETAILS: Final = {
 
 def _answer_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, BareHTTPException)
-    title = HTTPStatus(error.status_code).phrase
-    return _response(error.status_code, title, _BLANK_DETAILS.get(error.status_code, title), headers=error.headers)
-
-
-def _answer_bug(_: Request, error: Exception) -> Response:
-    instance = uuid4().urn
-    _log.error("%s: %s; the traceback follows", instance, type(error).__name__)
-    detail = "The service failed. This is a bug of the service, not of the request; its log says more at this instance."
-    return _response(500, HTTPStatus(500).phrase, detail, instance=instance)
+    status = error.status_code
+    return response(blank(status, _BLANK_DETAILS.get(status, HTTPStatus(status).phrase)), error.headers)

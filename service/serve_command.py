@@ -18,13 +18,13 @@ def fill_serve(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             type=str if about.low is None else int,
-            metavar={"host": "ADDRESS", "model": "DIR"}.get(name, "N"),
+            metavar={"host": "ADDRESS", "model": "DIR", "keys": "HASHES"}.get(name, "N"),
             help=f"{about.says}{shown}; {variable(name)}",
         )
 
 
 def serve(args: argparse.Namespace) -> int:
-    import uvicorn
+    from service.supervisor import Supervisor
 
     try:
         settings = Settings.read(os.environ, {name: getattr(args, name) for name in ABOUT})
@@ -32,14 +32,5 @@ def serve(args: argparse.Namespace) -> int:
         print(f"boilertag: {error}", file=sys.stderr)
         return 2
     folder.read(settings.model or DEFAULT_MODEL)  # a model that can't be read is told of now, in one line
-    # Worker processes are told where the app is, not given it, and read the settings from the environment.
-    os.environ.update(settings.environment())
-    uvicorn.run(
-        "service.app:create_app_from_environment",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        server_header=False,
-    )
+    Supervisor(settings).run()
     return 0

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +13,7 @@ from classifier.errors import BoilertagError
 PREFIX: Final = "BOILERTAG_"
 _NEAR: Final = 0.85  # likeness of a misspelt name, which shares its prefix with all others
 _CORES: Final = os.cpu_count() or 1
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class SettingError(BoilertagError):
@@ -39,15 +41,31 @@ class Settings:
     host: Annotated[str, About("address to listen at; the default is reached from this machine only")] = "127.0.0.1"
     port: Annotated[int, About("port to listen at", 1, 65535)] = 8000
     model: Annotated[Path | None, About("model folder; without it the model that comes with boilertag")] = None
+    keys: Annotated[
+        str | None,
+        About("SHA-256 of each bearer key, in hex, commas between; without it anyone who reaches it may call"),
+    ] = None
     workers: Annotated[int, About("processes, each with a model of its own", 1, 256)] = 1
+    # From here on each number is that of one process.
     threads: Annotated[int, About("documents tagged at once in each process", 1, 256)] = _CORES
-    max_body_bytes: Annotated[int, About("bytes of a request's body", 1, 1 << 30)] = 16 << 20
+    max_queue: Annotated[int, About("requests that wait for a thread; past them 503", 0, 100_000)] = max(_CORES // 2, 1)
+    max_streams: Annotated[int, About("/v1/batch requests at once; past them 503", 1, 10_000)] = 4
+    max_connections: Annotated[int, About("open connections; past them 503", 1, 100_000)] = 1_000
+    max_buffered_bytes: Annotated[int, About("bytes of bodies held at once; past them 503", 1, 1 << 40)] = 256 << 20
+    max_body_bytes: Annotated[int, About("bytes of a body, or of a line of /v1/batch, unpacked", 1, 1 << 30)] = 16 << 20
+    max_unpack_ratio: Annotated[int, About("how many times its packed size /v1/batch unpacks to", 1, 100_000)] = 200
     max_paragraphs: Annotated[int, About("paragraphs of a document", 1, 10_000_000)] = 20_000
     max_paragraph_characters: Annotated[int, About("characters of a paragraph", 1, 1 << 30)] = 1_000_000
     max_html_seconds: Annotated[int, About("seconds that splitting a page's HTML may take", 1, 3600)] = 10
     # An explanation tags the document a dozen times, so the cost goes by one times the other.
     max_explained_paragraphs: Annotated[int, About('paragraphs of a document with "explain"', 0, 1_000_000)] = 200
     max_explained_characters: Annotated[int, About('characters of a document with "explain"', 0, 1 << 30)] = 100_000
+    max_idle_seconds: Annotated[int, About("seconds without a request, or with half of its head", 1, 3600)] = 15
+    max_receive_seconds: Annotated[int, About("seconds a client may take to send a document", 1, 3600)] = 30
+    max_send_seconds: Annotated[int, About("seconds a client may take in nothing of its answer", 1, 3600)] = 30
+    max_stop_seconds: Annotated[int, About("seconds that a stop waits for requests in hand", 0, 3600)] = 30
+    drain_seconds: Annotated[int, About("seconds that /readyz says 503 before a stop refuses requests", 0, 3600)] = 0
+    reload_seconds: Annotated[int, About("seconds between looks at the model folder; 0: on SIGHUP only", 0, 3600)] = 2
 
     def __post_init__(self) -> None:
         if not self.host or any(c.isspace() or not c.isprintable() for c in self.host):
@@ -57,6 +75,11 @@ class Settings:
                 value = getattr(self, name)
                 if type(value) is not int or not about.low <= value <= about.high:
                     raise SettingError(f"{name} must be a number from {about.low} to {about.high}, not {value!r}")
+
+        if self.keys is not None and not all(_SHA256.fullmatch(key) for key in self.keys.split(",")):
+            raise SettingError("keys must be SHA-256 sums of 64 hex digits in lower case, with commas between")
+        if self.max_buffered_bytes < self.max_body_bytes:
+            raise SettingError("max_buffered_bytes must be max_body_bytes or more, or no such body could be read")
 
     @classmethod
     def read(cls, environment: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Self:
@@ -79,11 +102,6 @@ class Settings:
         if values.get("model") is not None:
             values["model"] = Path(values["model"])
         return cls(**values)
-
-    def environment(self) -> dict[str, str]:
-        """The variables that :meth:`read` makes the same settings of."""
-        values = {variable(name): getattr(self, name) for name in ABOUT}
-        return {name: str(value) for name, value in values.items() if value is not None}
 
 
 ABOUT: Final[Mapping[str, About]] = {one.name: get_args(one.type)[1] for one in fields(Settings)}

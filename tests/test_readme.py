@@ -2,10 +2,15 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks.serving import Service, serving
 from classifier import Tagger
 from service.cli import COMMANDS, main
 
@@ -33,14 +38,45 @@ def test_the_python_example_runs(tagger: Tagger, capsys: pytest.CaptureFixture[s
         "paragraphs": ["Tide tables", "News", "The tide turned at six.", "Subscribe"],
         "documents": [["The tide turned at six."], []],
     }
-    exec(blocks("python")[0], given)
+    (example,) = [block for block in blocks("python") if "Tagger" in block]
+    exec(example, given)
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["content", "content", "appeal"]
 
 
-def test_the_request_of_the_readme_is_json_with_one_text() -> None:
-    body = re.search(r"-d '(.*?)'", README)
-    assert body is not None
-    assert list(json.loads(body[1])) == ["text"]
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """A service to run the examples against, in place of the one that the README starts."""
+    with serving() as service:
+        yield service
+
+
+def run(command: list[str], example: str, service: Service, folder: Path) -> str:
+    """What an example prints."""
+    (folder / "pages.jsonl").write_text('{"id": "1", "text": "a"}\n{"id": "2", "text": "b"}\n')
+    example = example.replace("http://127.0.0.1:8000", service.address)
+    done = subprocess.run([*command, example], cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_the_curl_examples_run(service: Service, tmp_path: Path) -> None:
+    one, many = (block for block in blocks("sh") if block.startswith("curl"))
+    answer = json.loads(run(["sh", "-c"], one, service, tmp_path))
+    assert [paragraph["label"] for paragraph in answer["paragraphs"]] == ["content", "content", "appeal", "ad_notice"]
+    lines = run(["sh", "-c"], many, service, tmp_path).splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["1", "2"]
+
+
+def test_the_httpx_example_runs(service: Service, tmp_path: Path) -> None:
+    (example,) = [block for block in blocks("python") if "httpx" in block]
+    assert run([sys.executable, "-c"], example, service, tmp_path).startswith("The ferry left at dawn")
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js")
+def test_the_fetch_example_runs(service: Service, tmp_path: Path) -> None:
+    (example,) = blocks("js")
+    printed = run(["node", "--input-type=module", "-e"], example, service, tmp_path)
+    assert [line.split()[0] for line in printed.splitlines()] == ["content", "content", "appeal"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from held_out import Corpus
+from benchmarks.held_out import Corpus
 from training.data import Document, folds
 
 

@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-import measure
-from measure import in_fresh_process, interleaved, peak_memory
+from benchmarks import measure
+from benchmarks.measure import in_fresh_process, interleaved, peak_memory
 
 
 def test_tasks_take_turns_after_a_round_without_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +29,6 @@ def test_a_fresh_process_has_a_memory_of_its_own() -> None:
 
 def test_measuring_imports_no_library_of_ours() -> None:
     assert in_fresh_process(measure.peak_memory, environment={"PYTHONPATH": ""}) > 0
-    source = measure.HERE.joinpath("measure.py").read_text(encoding="utf-8")
+    source = measure.ROOT.joinpath("benchmarks", "measure.py").read_text(encoding="utf-8")
     top = [line.split()[1].split(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))]
     assert set(top) <= sys.stdlib_module_names

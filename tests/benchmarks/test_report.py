@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from report import figure, publish, table
+from benchmarks.report import figure, publish, table
 
 
 def test_a_table_aligns_figures_to_the_right() -> None:

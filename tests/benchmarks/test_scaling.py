@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import scaling
-from scaling import Series, paragraphs, timed, write_rows
+from benchmarks import scaling
+from benchmarks.scaling import Series, paragraphs, timed, write_rows
 
 
 def test_a_series_says_what_each_unit_costs() -> None:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from shingles import average, compare, compare_pages, gain_interval, shingles
+from benchmarks.shingles import average, compare, compare_pages, gain_interval, shingles
 
 
 def test_a_text_has_a_shingle_for_every_run_of_four_words() -> None:

@@ -65,6 +65,7 @@ class Service:
                 "detail",
                 "instance",
                 "errors",
+                "line",
             }
         )
         assert answer["status"] == response.status_code

@@ -1,21 +1,17 @@
 """The HTTP service by its public face: what it answers, and what it makes of bad input."""
 
+import gzip
+import hashlib
 import json
 import math
-import os
 import re
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import zstandard
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,7 +19,12 @@ from hypothesis import strategies as st
 from classifier import Tagger
 from classifier.paragraphs import split_html, split_text
 from service.app import create_app
+from service.logs import JsonFormatter
 from service.settings import Settings
+from service.state import State
+from tests.service.conftest import LIMITS, wait_until_ready
+
+PACK = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress}
 
 PARAGRAPHS = [
     "Home",
@@ -131,10 +132,9 @@ class TestTag:
                 assert all(math.isfinite(score) and 0 <= score <= 1 for score in one["scores"].values())
         assert service.tag({"paragraphs": [text[:400]], "explain": True})["paragraphs"][0]["why"]
 
-    def test_answers_are_ascii(self, service: Any) -> None:
-        response = service.client.post("/v1/tag", json={"paragraphs": ["渡轮 \x00 é"], "id": "é"})
-        assert response.content.isascii()
-        assert response.json()["paragraphs"][0]["text"] == "渡轮 \x00 é"
+    @pytest.mark.parametrize("text", ["渡轮 \x00 é \u2028", "渡轮 \x00 é \ud800"])
+    def test_text_comes_back_as_it_is(self, service: Any, text: str) -> None:
+        assert service.tag({"paragraphs": [text], "id": "é"})["paragraphs"][0]["text"] == text
 
     @pytest.mark.parametrize("html", ["<p>a \ud800 b</p>", "<p>a\x00b</p>", "<" * 5_000, "<p" * 5_000, "&#xd800;x"])
     def test_strange_html(self, service: Any, html: str) -> None:
@@ -354,9 +354,6 @@ class TestBadInput:
     def test_right_media_type(self, service: Any, media_type: str) -> None:
         assert service.send("/v1/tag", {"text": "a"}, Content_Type=media_type)[0] == 200
 
-    def test_compressed_body(self, service: Any) -> None:
-        assert service.send("/v1/tag", b"\x1f\x8b", Content_Encoding="gzip")[0] == 415
-
     def test_byte_order_mark_is_no_part_of_json(self, service: Any) -> None:
         assert service.send("/v1/tag", b'\xef\xbb\xbf{"text": "a"}')[0] == 200
 
@@ -447,10 +444,14 @@ class TestAddresses:
     def test_documentation(self, service: Any) -> None:
         status, schema = service.get("/openapi.json")
         assert status == 200
-        assert set(schema["paths"]) == {"/v1/tag", "/v1/clean", "/v1/model", "/healthz", "/readyz"}
+        assert set(schema["paths"]) == {f"/v1/{name}" for name in ("tag", "clean", "batch", "model")} | {
+            "/healthz",
+            "/readyz",
+            "/metrics",
+        }
         for path in ("/v1/tag", "/v1/clean"):
             responses = schema["paths"][path]["post"]["responses"]
-            assert set(responses) == {"200", "400", "413", "415", "422", "503"}
+            assert set(responses) == {"200", "400", "408", "413", "415", "422", "503"}
             for code, response in responses.items():
                 media_type = "application/json" if code == "200" else "application/problem+json"
                 assert list(response["content"]) == [media_type]
@@ -519,61 +520,193 @@ class TestAnyBody:
         assert service.send("/v1/tag", raw)[0] in (400, 422)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+class TestPackedBodies:
+    def test_is_unpacked(self, service: Any, encoding: str) -> None:
+        raw = json.dumps({"text": TEXT, "id": "x"}).encode()
+        status, answer = service.send("/v1/tag", PACK[encoding](raw), Content_Encoding=encoding)
+        assert (status, answer["id"], len(answer["paragraphs"])) == (200, "x", 3)
+
+    def test_may_be_in_parts(self, service: Any, encoding: str) -> None:
+        pack = PACK[encoding]
+        assert service.send("/v1/tag", pack(b'{"text":') + pack(b'"a"}'), Content_Encoding=encoding)[0] == 200
+
+    def test_bomb(self, service: Any, encoding: str) -> None:
+        bomb = PACK[encoding](b'{"text": "' + b"a" * 300_000_000)
+        assert len(bomb) < 1_000_000
+        status, answer = service.send("/v1/tag", bomb, Content_Encoding=encoding)
+        assert (status, answer["type"]) == (413, "urn:problem-type:boilertag:body-too-large")
+
+    def test_damaged(self, service: Any, encoding: str) -> None:
+        packed = PACK[encoding](json.dumps({"text": TEXT}).encode())
+        for raw in (packed[:-4], b"{}", b"x" * 1_000, packed + b"x" * 9):
+            status, answer = service.send("/v1/tag", raw, Content_Encoding=encoding)
+            assert (status, answer["type"]) == (400, "urn:problem-type:boilertag:cant-unpack")
 
 
-@contextmanager
-def server(*flags: str) -> Iterator[str]:
-    """A server in a process of its own; gives its address once it is ready."""
-    port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BOILERTAG_")}
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port), *flags]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + 120
-        while True:
-            assert process.poll() is None, process.stderr.read() if process.stderr else ""
-            assert time.monotonic() < until
-            try:
-                urllib.request.urlopen(f"{address}/readyz", timeout=5).close()
-                break
-            except OSError as error:  # not listening yet, or not ready
-                if isinstance(error, urllib.error.HTTPError):
-                    error.close()
-                time.sleep(0.05)
-        yield address
-    finally:
-        process.terminate()
-        _, said = process.communicate(timeout=30)
-    assert "Traceback" not in said
+def test_other_codings_are_refused(service: Any) -> None:
+    for coding in ("br", "gzip, zstd", "deflate", "x"):
+        status, answer = service.send("/v1/tag", b"{}", Content_Encoding=coding)
+        assert (status, answer["type"]) == (415, "urn:problem-type:boilertag:wrong-media-type")
+    assert service.send("/v1/tag", {"text": "a"}, Content_Encoding="identity")[0] == 200
 
 
-def post(address: str, body: bytes) -> tuple[int, Any]:
-    """Status and answer; tries again where a worker process is not ready yet."""
-    request = urllib.request.Request(f"{address}/v1/tag", body, {"Content-Type": "application/json"})
-    until = time.monotonic() + 120
-    while True:
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            with error:
-                answer = json.load(error)
-            if error.code != 503 or time.monotonic() > until:
-                return error.code, answer
-            time.sleep(0.05)
+class TestHeaders:
+    def test_every_answer_names_model_and_request(self, service: Any, tagger: Tagger) -> None:
+        for method, path in (("GET", "/healthz"), ("GET", "/nothing"), ("PUT", "/v1/tag"), ("POST", "/v1/clean")):
+            headers = service.client.request(method, path, headers={"X-Request-ID": "crawl-7"}).headers
+            assert headers["boilertag-model"] == tagger.manifest["sha256"][:12]
+            assert headers["x-request-id"] == "crawl-7"
+            assert headers["x-content-type-options"] == "nosniff"
+            assert "default-src 'none'" in headers["content-security-policy"]
+
+    def test_request_ids_are_made_up_where_they_are_missing_or_odd(self, service: Any) -> None:
+        for sent in ({}, {"X-Request-ID": "a b"}, {"X-Request-ID": "x" * 129}, {"X-Request-ID": "<b>"}):
+            assert re.fullmatch("[0-9a-f]{32}", service.client.get("/healthz", headers=sent).headers["x-request-id"])
+
+    def test_model_has_an_etag(self, service: Any, tagger: Tagger) -> None:
+        tag = service.client.get("/v1/model").headers["etag"]
+        assert tag == f'"{tagger.manifest["sha256"]}"'
+        for sent in (tag, f"W/{tag}", f'"other", {tag}'):
+            again = service.client.get("/v1/model", headers={"If-None-Match": sent})
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert service.client.get("/v1/model", headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_real_server(workers: str) -> None:
-    with server("--max-body-bytes", "1000", "--workers", workers) as address:
-        status, answer = post(address, json.dumps({"html": HTML, "id": "x"}).encode())
-        assert (status, answer["id"]) == (200, "x")
-        assert [one["text"] for one in answer["paragraphs"]] == [one.text for one in split_html(HTML)]
-        status, answer = post(address, b"a" * 5_000)  # more than is read, less than is cut off
-        assert (status, answer["title"]) == (413, "The body is too large")
+class TestOverload:
+    def test_no_place_in_the_queue(self, service: Any) -> None:
+        with state_of(service).requests.hold() as held:
+            held.take(LIMITS.threads + LIMITS.max_queue)
+            response = service.client.post("/v1/tag", json={"text": "a"})
+            assert service.read(response)["type"] == "urn:problem-type:boilertag:overloaded"
+            assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+            assert service.get("/readyz")[0] == 200
+        assert service.send("/v1/tag", {"text": "a"})[0] == 200
+
+    def test_no_memory_for_bodies(self, service: Any) -> None:
+        with state_of(service).buffers.hold() as held:
+            held.take(LIMITS.max_buffered_bytes - 10)
+            assert service.send("/v1/tag", {"text": "a" * 10})[0] == 503
+        assert service.send("/v1/tag", {"text": "a" * 10})[0] == 200
+
+    def test_places_are_given_back(self, service: Any) -> None:
+        service.send("/v1/tag", b"{")
+        service.send("/v1/tag", {"html": HTML})
+        counts = service.client.get("/metrics").text
+        for gauge in ("queued_requests", "open_streams", "buffered_bytes"):
+            assert f"boilertag_{gauge} 0.0" in counts
+
+
+def state_of(service: Any) -> State:
+    state: State = service.client.app.state.service
+    return state
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[TestClient]:
+    """A client of a service that wants one of two keys."""
+    keys = ",".join(hashlib.sha256(key).hexdigest() for key in (b"swordfish", b"sesame"))
+    with TestClient(create_app(Settings(keys=keys))) as client:
+        wait_until_ready(client)
+        yield client
+
+
+class TestKeys:
+    @pytest.mark.parametrize("path", ["/v1/tag", "/v1/clean", "/v1/batch"])
+    def test_documents_need_one(self, guarded: TestClient, path: str) -> None:
+        body = b'{"text": "a"}'
+        media_type = "application/x-ndjson" if path == "/v1/batch" else "application/json"
+        for sent in (
+            {},
+            {"Authorization": "Bearer x"},
+            {"Authorization": "Basic sesame"},
+            {"Authorization": "Bearer "},
+        ):
+            refused = guarded.post(path, content=body, headers={"Content-Type": media_type, **sent})
+            assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+            assert refused.json()["type"] == "urn:problem-type:boilertag:unauthorized"
+        for key in ("swordfish", "sesame"):
+            headers = {"Content-Type": media_type, "Authorization": f"Bearer {key}"}
+            assert guarded.post(path, content=body, headers=headers).status_code == 200
+
+    def test_counts_and_model_need_one_and_health_does_not(self, guarded: TestClient) -> None:
+        for path in ("/metrics", "/v1/model"):
+            assert guarded.get(path).status_code == 401
+            assert guarded.get(path, headers={"Authorization": "Bearer sesame"}).status_code == 200
+        for path in ("/healthz", "/readyz", "/docs", "/openapi.json"):
+            assert guarded.get(path).status_code == 200
+
+    def test_are_documented_where_there_are_some(self, guarded: TestClient, service: Any) -> None:
+        operation = guarded.get("/openapi.json").json()["paths"]["/v1/tag"]["post"]
+        assert operation["security"] == [{"HTTPBearer": []}]
+        assert "401" in operation["responses"]
+        assert "security" not in service.get("/openapi.json")[1]["paths"]["/v1/tag"]["post"]
+
+
+class TestDocumentation:
+    def test_names_the_labels_of_the_model(self, service: Any, tagger: Tagger) -> None:
+        page = service.get("/openapi.json")[1]["components"]["schemas"]["Page"]
+        assert page["properties"]["keep"]["items"]["enum"] == list(tagger.labels)
+
+    def test_examples_work(self, service: Any) -> None:
+        schema = service.get("/openapi.json")[1]
+        for example in schema["components"]["schemas"]["Document"]["examples"]:
+            service.tag(example)
+        for example in schema["components"]["schemas"]["Page"]["examples"]:
+            assert service.send("/v1/clean", example)[0] == 200
+        lines = schema["paths"]["/v1/batch"]["post"]["requestBody"]["content"]["application/x-ndjson"]["schema"]
+        response = service.client.post(
+            "/v1/batch", content=lines["examples"][0], headers={"Content-Type": "application/x-ndjson"}
+        )
+        assert [json.loads(line)["id"] for line in response.text.splitlines()] == ["1", "2"]
+
+    def test_page_needs_no_other_server(self, service: Any) -> None:
+        page = service.client.get("/docs")
+        assert (
+            "'unsafe-inline'"
+            not in page.headers["content-security-policy"].partition("script-src")[2].partition(";")[0]
+        )
+        found = re.findall(r'(?:src|href)="(.*?)"', page.text)
+        assert len(found) == 4
+        for path in found:
+            assert path.startswith("/docs/")
+            assert service.client.get(path).status_code == 200
+
+
+def test_metrics_count(service: Any) -> None:
+    def counts() -> dict[str, float]:
+        lines = service.client.get("/metrics").text.splitlines()
+        return {name: float(n) for name, _, n in (line.rpartition(" ") for line in lines if not line.startswith("#"))}
+
+    before = counts()
+    service.tag({"paragraphs": ["Advertisement", "Advertisement"]})
+    service.send("/v1/tag", b"{")
+    after = counts()
+
+    def gained(name: str) -> float:
+        return after[f"boilertag_{name}"] - before.get(f"boilertag_{name}", 0)
+
+    assert gained('paragraphs_total{label="ad_notice"}') == 2
+    assert 1 < gained("paragraph_score_total") < 2
+    assert gained("unsure_paragraphs_total") == 0
+    assert gained('requests_total{endpoint="/v1/tag",status="200"}') == 1
+    assert gained('requests_total{endpoint="/v1/tag",status="400"}') == 1
+    assert gained('request_seconds_count{endpoint="/v1/tag"}') == 2
+    assert after[f'boilertag_model_info{{model="{service.client.get("/healthz").headers["boilertag-model"]}"}}'] == 1
+
+
+def test_logs_hold_nothing_of_the_input(service: Any, caplog: Any) -> None:
+    with caplog.at_level("INFO", "boilertag"):
+        service.send("/v1/tag", {"text": "heliotrope"}, X_Request_ID="crawl-8")
+        service.send("/v1/tag", {"heliotrope": "heliotrope"})
+        service.get("/heliotrope?heliotrope")
+    lines = [JsonFormatter().format(record) for record in caplog.records if record.name == "boilertag"]
+    assert len(lines) == 3
+    first = json.loads(lines[0])
+    assert (first["message"], first["request_id"], first["endpoint"], first["status"]) == (
+        "request",
+        "crawl-8",
+        "/v1/tag",
+        200,
+    )
+    assert "heliotrope" not in "".join(lines)

@@ -1,0 +1,83 @@
+"""One process that serves: uvicorn's server, which tells the app when it stops, and drains first."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from socket import socket
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+
+from service import logs
+from service.app import create_app
+from service.connections import Connection
+from service.settings import Settings
+from service.state import State
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_log = logging.getLogger("boilertag")
+
+
+class Server(uvicorn.Server):
+    """Serves until it is told to stop, or the process that started it is gone."""
+
+    def __init__(self, config: uvicorn.Config, state: State) -> None:
+        super().__init__(config)
+        self._state = state
+        self._parent = os.getppid()
+        self._drained_at = 0.0
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Starts, and listens to signals, which the starting process has held back until now."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_signal_handler(signal.SIGHUP, self._state.model.reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Notes a signal to stop, for the next tick; before the first, there is only a model to wait for no longer."""
+        super().handle_exit(sig, frame)
+        if not self.started:
+            self._loop.call_soon_threadsafe(self._state.stop)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop now: not before the drain is over."""
+        if os.getppid() != self._parent:
+            self.should_exit = True
+        if self.should_exit:
+            if not self._state.draining:
+                self._state.draining = True
+                self._drained_at = time.monotonic() + self._state.settings.drain_seconds
+                _log.info("stopping")
+            if time.monotonic() < self._drained_at and not self.force_exit:
+                return False
+            self._state.stop()
+        return await super().on_tick(counter)
+
+
+def serve(settings: Settings, listener: socket, *, wait_for_model: bool) -> None:
+    """Serves in this process until a signal says to stop."""
+    logs.configure()
+    app = create_app(settings, wait_for_model=wait_for_model)
+    state: State = app.state.service
+    protocol: Callable[..., Any] = partial(Connection, state)
+    config = uvicorn.Config(
+        app,
+        http=protocol,  # type: ignore[arg-type]
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=settings.max_idle_seconds,
+        timeout_graceful_shutdown=settings.max_stop_seconds,
+    )
+    with suppress(KeyboardInterrupt):
+        Server(config, state).run([listener])
