@@ -18,12 +18,15 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # other people's
 
 TEXTS = [
     "Home",
-    "The mill wheel turns again after nine dry years, and the miller's niece has the key.",
+    "The mill wheel turns again after nine dry years",
+    "By Inge Halloran",
+    "The mill wheel at Corran turned on Monday for the first time in nine years, and the miller's niece has the key.",
     "Advertisement",
+    "Water came over the weir on Monday night, said the warden, who had waited for it since the spring of 2015.",
+    "“We heard it before we saw it,” she said. “It sounded like rain on a tin roof, and then the wheel moved.”",
     "Subscribe for 2 euros a month",
-    "Water came over the weir on Monday night, said the warden.",
 ]
-ROWS = [{"doc": f"d{i // 5}", "n": i, "text": f"{TEXTS[i % 5]} {i}"} for i in range(60)]
+ROWS = [{"doc": f"d{i // 8}", "n": i, "text": TEXTS[i % 8]} for i in range(96)]
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,7 @@ def test_datatrove(scored: list[Any], tmp_path: Path) -> None:
     tagged = _lines(tmp_path / "tagged")
     assert [label for page in tagged for label in page["metadata"]["paragraph_labels"]] == [r["label"] for r in scored]
     assert [score for page in tagged for score in page["metadata"]["paragraph_scores"]] == [r["score"] for r in scored]
+    assert {row["label"] for row in scored} == {"content", "appeal", "ad_notice", "navigation"}
     kept = {}
     for rows in documents(scored):
         if texts := [row["text"] for row in rows if row["label"] == "content"]:
