@@ -59,7 +59,7 @@ def test_ray_data(cluster: Any, scored: list[Any]) -> None:
 def test_the_ray_engine(cluster: Any, scored: list[Any], tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for i in range(3):
-        write_rows(tmp_path / "in" / f"{i}.jsonl", ROWS[i * 20 : i * 20 + 20])
+        write_rows(tmp_path / "in" / f"{i}.jsonl", ROWS[i * 32 : i * 32 + 32])
     assert main(["score", str(tmp_path / "in"), "-o", f"{tmp_path}/out/", "--engine", "ray"]) == 0
     found = [json.loads(line) for i in range(3) for line in (tmp_path / "out" / f"{i}.jsonl").read_text().splitlines()]
     assert found == scored
