@@ -33,10 +33,11 @@ from benchmarks.measure import Task, first_tag, in_fresh_process, interleaved, m
 from benchmarks.report import add_write_option, figure, publish, table
 from classifier import Tagger
 from classifier.context import softmax
-from classifier.features import NGRAMS, PIVOT, SHAPE_NAMES, SLOPE
-from classifier.kernel import Kernel, Weights, join, shape_bins
+from classifier.features import NGRAMS
+from classifier.kernel import Kernel, Weights, join
 from training.data import Dataset, dataset
 from training.figures import confusion, macro_f1
+from training.fit import normalised, shapes
 
 HELD_OUT: Final = 0  # the fold that accuracy is measured on
 PAGE: Final = 40  # paragraphs
@@ -69,15 +70,8 @@ def sklearn_scores(weights: Weights) -> Scores:
     regression.intercept_ = weights.intercept.astype(np.float64)
 
     def scores(texts: Sequence[str]) -> NDArray[Any]:
-        blocks = []
-        for counter, tfidf in channels:
-            values = tfidf.transform(counter.transform(texts))
-            norms = np.sqrt(np.asarray(values.multiply(values).sum(axis=1)).ravel())
-            blocks.append(sparse.diags_array(1 / ((1 - SLOPE) * PIVOT + SLOPE * norms)) @ values)
-        bins = shape_bins(texts)
-        rows = np.repeat(np.arange(len(texts)), bins.shape[1])
-        shape = sparse.csr_matrix((np.ones(bins.size), (rows, bins.ravel())), shape=(len(texts), len(SHAPE_NAMES)))
-        found: NDArray[Any] = regression.decision_function(sparse.hstack([*blocks, shape], format="csr"))
+        blocks = [normalised(tfidf.transform(counter.transform(texts))) for counter, tfidf in channels]
+        found: NDArray[Any] = regression.decision_function(sparse.hstack([*blocks, shapes(texts)], format="csr"))
         return found
 
     return scores

@@ -7,6 +7,7 @@ judgements as well. :func:`feature_names` says what each feature is; the code be
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -60,7 +61,8 @@ def _judgement_names(labels: Sequence[str], reach: int) -> list[str]:
     return names
 
 
-def feature_names(labels: Sequence[str], with_hints: bool, n_pass: int) -> list[str]:
+@cache
+def feature_names(labels: tuple[str, ...], with_hints: bool, n_pass: int) -> tuple[str, ...]:
     """The features of a pass (0 or 1), in order."""
     names = _judgement_names(labels, _REACH[0])
     names += ["length here"] + [f"length at {at}" for at in _signed(_REACH[0])]
@@ -78,7 +80,7 @@ def feature_names(labels: Sequence[str], with_hints: bool, n_pass: int) -> list[
         names += ["page has <h1>", "after first <h1>", "after last <h1>"]
     if n_pass == 1:
         names += [f"first pass: {name}" for name in _judgement_names(labels, _REACH[1])]
-    return names
+    return tuple(names)
 
 
 # Inside this module features are rows and paragraphs columns, so that each feature is written and read in one run.
@@ -115,7 +117,8 @@ def _apply(features, weights, bias, out):
     for k in range(len(bias)):
         for i in range(features.shape[1]):
             out[k, i] = bias[k]
-        for f in range(len(features)):
+    for f in range(len(features)):
+        for k in range(len(bias)):
             weight = weights[f, k]
             for i in range(features.shape[1]):
                 out[k, i] += weight * features[f, i]
@@ -152,7 +155,7 @@ class Features:
 
     def __init__(self, surroundings: Surroundings, n_labels: int) -> None:
         self._around = surroundings
-        labels = [""] * n_labels
+        labels = ("",) * n_labels
         with_hints = surroundings.hints is not None
         self._widths = [len(feature_names(labels, with_hints, n_pass)) for n_pass in range(N_PASSES)]
         sizes = np.diff(surroundings.starts)

@@ -21,8 +21,11 @@ ECHOES: Final = (
     "stood before",
 )
 _LONG: Final = 100  # characters that make a paragraph long
-_MIN_LETTERS: Final = 4  # of a word that counts; of scripts without spaces, pairs of characters count
-_SEED: Final = np.uint64(1)
+_MIN_LETTERS: Final = 4  # of a word that counts; in scripts without spaces, pairs of characters count
+_WORD: Final = np.uint64(1)
+_TEXT: Final = np.uint64(0xE7037ED1A0B428DB)  # far from the other seed, so that no text meets a word
+_0: Final = np.uint64(0)
+_1: Final = np.uint64(1)
 _BLANK: Final = np.uint32(ord(" "))
 _LOWER: Final = np.uint32(characters.LOWER)
 _JOINER: Final = np.uint32(characters.JOINER)
@@ -31,54 +34,106 @@ _CLASS_SHIFT: Final = np.uint32(characters.CLASS_SHIFT)
 _FOLD_MASK: Final = np.uint32(characters.FOLD_MASK)
 
 
-@njit(cache=True, nogil=True)
-def _hash(codes, ends, starts, table, tokens, owners, texts):
-    """Writes the hash of each paragraph's text to ``texts``, and those of its long words and ideograph pairs to
-    ``tokens``, with the paragraph's number in ``owners``; returns how many tokens there are.
-
-    The hashes begin with the document's number, so that nothing is alike in two documents.
+@njit
+def _hold(key, row, is_long, keys, holders):
+    """Counts a paragraph among the holders of a word, or of a text, in the open-addressing table ``keys``: all of them,
+    the long ones, and which came last. Returns the word's slot, or −1 where the paragraph was counted already.
     """
-    n = np.int64(0)
+    mask = np.uint64(len(keys) - 1)
+    slot = key & mask
+    while keys[slot] != _0 and keys[slot] != key:
+        slot = (slot + _1) & mask
+    if keys[slot] == _0:
+        keys[slot] = key
+        holders[slot, 0] = 0
+        holders[slot, 1] = 0
+    elif holders[slot, 2] == row:
+        return np.int64(-1)
+    holders[slot, 0] += 1
+    holders[slot, 1] += is_long
+    holders[slot, 2] = row
+    return np.int64(slot)
+
+
+@njit(cache=True, nogil=True)
+def _echoes(codes, ends, starts, classes, out):
+    most = np.int64(0)  # words and texts in a document
     start = np.int64(0)
     for d in range(len(starts) - 1):
-        seed = add_code(_SEED, d)
-        for row in range(starts[d], starts[d + 1]):
-            text = seed
-            word = seed
+        end = ends[starts[d + 1] - 1] if starts[d + 1] > 0 else start
+        most = max(most, end - start + starts[d + 1] - starts[d])
+        start = end
+    all_keys = np.empty(_table_size(most), np.uint64)
+    holders = np.empty((len(all_keys), 3), np.int32)
+    words = np.empty(most, np.uint64)  # a paragraph's words, by their keys, and the paragraph's text
+    slots = np.empty(most, np.int64)  # of the words of all the document's paragraphs
+    word_ends = np.empty(len(ends), np.int64)
+    texts = np.empty(len(ends), np.int64)
+    start = np.int64(0)
+    for d in range(len(starts) - 1):
+        first, last = starts[d], starts[d + 1]
+        if first == last:
+            continue
+        keys = all_keys[: _table_size(ends[last - 1] - start + last - first)]
+        keys[:] = _0
+        n = np.int64(0)
+        for row in range(first, last):
+            is_long = ends[row] - start > _LONG
+            text = _TEXT
+            word = _WORD
             letters = 0
-            ideograph = seed  # the state after the ideograph just before, if there is one
+            n_words = 0
+            ideograph = _WORD  # the state after the ideograph just before, if there is one
             for i in range(start, ends[row] + 1):
                 code = codes[i] if i < ends[row] else _BLANK
                 text = add_code(text, code)
-                entry = table[code]
+                entry = classes[code]
                 kind = (entry >> _CLASS_SHIFT) & np.uint32(7)
+                fold = entry & _FOLD_MASK
                 if kind >= _LOWER and kind <= _JOINER:
-                    word = add_code(word, entry & _FOLD_MASK)
+                    word = add_code(word, fold)
                     letters += 1
-                    ideograph = seed
+                    ideograph = _WORD
                     continue
-                if letters >= _MIN_LETTERS:
-                    tokens[n] = finish_key(word)
-                    owners[n] = row
-                    n += 1
-                word = seed
+                pair = kind == _IDEOGRAPH and ideograph != _WORD
+                if letters >= _MIN_LETTERS or pair:
+                    words[n_words] = finish_key(add_code(ideograph, fold) if pair else word)
+                    n_words += 1
+                word = _WORD
                 letters = 0
-                if kind == _IDEOGRAPH:
-                    if ideograph != seed:
-                        tokens[n] = finish_key(add_code(ideograph, entry & _FOLD_MASK))
-                        owners[n] = row
-                        n += 1
-                    ideograph = add_code(seed, entry & _FOLD_MASK)
-                else:
-                    ideograph = seed
-            texts[row] = finish_key(text)
+                ideograph = add_code(_WORD, fold) if kind == _IDEOGRAPH else _WORD
+            words[n_words] = finish_key(text)
+            for i in range(n_words + 1):
+                slots[n] = _hold(words[i], row, is_long, keys, holders)
+                n += slots[n] >= 0
+            n -= 1  # the text's slot
+            texts[row] = slots[n]
+            word_ends[row] = n
+            out[row, 5] = holders[texts[row], 0] > 1
             start = ends[row]
-    return n
+        n = np.int64(0)
+        for row in range(first, last):
+            is_long = ends[row] - (ends[row - 1] if row > 0 else 0) > _LONG
+            n_words = word_ends[row] - n
+            elsewhere = 0
+            in_long = 0
+            for i in range(n, word_ends[row]):
+                elsewhere += holders[slots[i], 0] > 1
+                in_long += holders[slots[i], 1] > is_long
+            n = word_ends[row]
+            out[row, 0] = n_words == 0
+            out[row, 1] = elsewhere / max(n_words, 1)
+            out[row, 2] = in_long / max(n_words, 1)
+            out[row, 3] = 0.0 if is_long else out[row, 2]
+            out[row, 4] = holders[texts[row], 0] > 1
 
 
-def _groups(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Numbers the runs of equal keys in a sorted array."""
-    return np.cumsum(np.concatenate([[False], keys[1:] != keys[:-1]])[: len(keys)])
+@njit
+def _table_size(n):
+    size = 16
+    while size < 2 * n:
+        size *= 2
+    return size
 
 
 def echoes(codes: NDArray[np.uint32], ends: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -87,36 +142,6 @@ def echoes(codes: NDArray[np.uint32], ends: NDArray[np.int64], starts: NDArray[n
     ``codes`` are the paragraphs' code points in a row, ``ends`` says where each ends, and document ``d`` is paragraphs
     ``starts[d]`` to ``starts[d + 1]``.
     """
-    n = len(ends)
-    tokens = np.empty(len(codes), np.uint64)
-    owners = np.empty(len(codes), np.int64)
-    texts = np.empty(n, np.uint64)
-    n_tokens = _hash(codes, ends, starts, characters.TABLE, tokens, owners, texts)
-
-    order = np.argsort(tokens[:n_tokens], kind="stable")  # the same token's paragraphs stay in order
-    tokens, owners = tokens[order], owners[order]
-    again = np.zeros(n_tokens, bool)
-    again[1:] = (tokens[1:] == tokens[:-1]) & (owners[1:] == owners[:-1])
-    tokens, owners = tokens[~again], owners[~again]
-    token = _groups(tokens)
-    is_long = np.diff(ends, prepend=0) > _LONG
-    n_holders = np.bincount(token)[token]
-    n_long_holders = np.bincount(token, is_long[owners])[token]
-
-    def share(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return np.bincount(owners, chosen, n) / np.maximum(n_words, 1)
-
-    n_words = np.bincount(owners, minlength=n)
-    in_long = share(n_long_holders > is_long[owners])
-
-    order = np.argsort(texts, kind="stable")
-    text = _groups(texts[order])
-    repeats = np.empty(n, bool)
-    repeats[order] = np.bincount(text)[text] > 1
-    stood_before = np.zeros(n, bool)
-    stood_before[order[1:]] = text[1:] == text[:-1]
-
-    elsewhere = share(n_holders > 1)
-    return np.column_stack(
-        [n_words == 0, elsewhere, in_long, np.where(is_long, 0.0, in_long), repeats, stood_before]
-    ).astype(np.float64)
+    out = np.empty((len(ends), len(ECHOES)))
+    _echoes(codes, ends, starts, characters.TABLE, out)
+    return out

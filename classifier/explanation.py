@@ -113,7 +113,7 @@ def _reasons(model: Model, places: dict[tuple[str, str], int], text: str, label:
         counts = Counter(ngram for ngram in features.NGRAMS[channel](text) if (channel, ngram) in places)
         values = {ngram: (1 + math.log(n)) * float(w.idf[places[channel, ngram]]) for ngram, n in counts.items()}
         norm = math.sqrt(sum(value * value for value in values.values()))
-        length = (1 - features.SLOPE) * features.PIVOT + features.SLOPE * norm
+        length = features.pivoted(norm)
         for ngram, value in values.items():
             row = w.weights[places[channel, ngram]]
             reasons.append(Reason(channel, ngram, value / length * float(row[label] - row.mean())))

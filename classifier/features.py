@@ -7,19 +7,29 @@ folded by :mod:`classifier.characters`.
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifier import characters
 
+_Norm = TypeVar("_Norm", float, NDArray[np.float64])
+
 CHAR_NGRAM_LENGTH: Final = 5
 
-# A channel's TF-IDF values are divided by (1 − SLOPE) · PIVOT + SLOPE · (their Euclidean norm): pivoted length
-# normalisation (Singhal, Buckley and Mitra, 1996). Dividing by the norm alone leaves the tell-tale words of a long
-# paragraph next to nothing.
-PIVOT: Final = 20.0
-SLOPE: Final = 0.5
+_PIVOT: Final = 20.0
+_SLOPE: Final = 0.5
+
+
+def pivoted(norm: _Norm) -> _Norm:
+    """What a channel's TF-IDF values are divided by, given their Euclidean norm.
+
+    This is pivoted length normalisation (Singhal, Buckley and Mitra, 1996). Dividing by the norm alone leaves the
+    tell-tale words of a long paragraph next to nothing.
+    """
+    return (1 - _SLOPE) * _PIVOT + _SLOPE * norm
+
 
 # Patterns over the classes of a text's characters, a digit each.
 _TOKEN: Final = re.compile(

@@ -4,7 +4,7 @@ The features are those of :mod:`classifier.features`; here they are never built.
 looked up in one open-addressing table; what is found adds its weight to the paragraph's scores and its TF-IDF value to
 the channel's norm. With ``c`` the count of n-gram ``g`` in the paragraph, a channel gives label ``k``
 
-    sum over g of v(g) · weight[g, k] / ((1 − SLOPE) · PIVOT + SLOPE · norm)
+    sum over g of v(g) · weight[g, k] / pivoted(norm)
     with v(g) = (1 + ln c) · idf(g) and norm = sqrt(sum over g of v(g)²)
 
 which is scikit-learn's ``TfidfTransformer(sublinear_tf=True, norm=None)``, pivoted length normalisation and a linear
@@ -14,11 +14,15 @@ model. Shape adds one weight a group.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from threading import local
 from typing import Final
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from classifier import characters, features
@@ -30,6 +34,7 @@ _UPPER: Final = np.uint32(characters.UPPER)
 _DIGIT: Final = np.uint32(characters.DIGIT)
 _JOINER: Final = np.uint32(characters.JOINER)
 _IDEOGRAPH: Final = np.uint32(characters.IDEOGRAPH)
+_LATIN: Final = np.uint32(characters.SCRIPTS.index("LATIN"))
 _CLASS_SHIFT: Final = np.uint32(characters.CLASS_SHIFT)
 _SYMBOL_SHIFT: Final = np.uint32(characters.SYMBOL_SHIFT)
 _SCRIPT_SHIFT: Final = np.uint32(characters.SCRIPT_SHIFT)
@@ -37,14 +42,17 @@ _FOLD_MASK: Final = np.uint32(characters.FOLD_MASK)
 _MASK3: Final = np.uint32(7)
 _MASK4: Final = np.uint32(15)
 _THREE: Final = np.uint32(3)
+_PLAIN: Final = _LOWER | _LATIN << (_SCRIPT_SHIFT - _CLASS_SHIFT)  # all but the fold of a small Latin letter's entry
+_SPACE_ENTRY: Final = characters.TABLE[ord(" ")]
 _STOP: Final = 1 + list(characters.SYMBOLS).index("stop")
 _EXCLAMATION: Final = 1 + list(characters.SYMBOLS).index("exclamation")
 _COMMA: Final = 1 + list(characters.SYMBOLS).index("comma")
-_N_CHARS: Final = features.CHAR_NGRAM_LENGTH
+_N_CHARS: Final = features.CHAR_NGRAM_LENGTH  # c1 … c5 in _score
 _N_SCRIPTS: Final = len(characters.SCRIPTS)
 _N_KINDS: Final = 8
-_N_TALLIES: Final = _N_KINDS * _N_SCRIPTS + 16  # characters by class and script, then by symbol
+_BY_SYMBOL: Final = _N_KINDS * _N_SCRIPTS  # where the tally goes on by symbol, after that by class and script
 _N_END_KINDS: Final = features.N_END_KINDS
+_PIECE: Final = 512  # characters of a paragraph that are read before their n-grams are looked up
 
 # Odd 64-bit constants, far apart, so that an n-gram of one channel never meets another's.
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -52,29 +60,36 @@ _FINISH: Final = np.uint64(0xD6E8FEB86659FD93)
 _PAIR: Final = np.uint64(0xA0761D6478BD642F)
 _WORD_SEED: Final = np.uint64(0x8EBC6AF09C88C6E3)
 _CHAR_SEED: Final = np.uint64(0x589965CC75374CC3)
-_32: Final = np.uint64(32)
-_29: Final = np.uint64(29)
-_BLANK: Final = np.uint32(ord(" "))
 _0: Final = np.uint64(0)
 _1: Final = np.uint64(1)
-_FACTORS: Final = 1.0 + np.log(np.maximum(np.arange(64), 1))  # of n-grams that stand there so many times
+_2: Final = np.uint64(2)
+_29: Final = np.uint64(29)
+_32: Final = np.uint64(32)
+_BLANK: Final = np.uint32(ord(" "))
+_LINE_FEED: Final = np.uint32(ord("\n"))
+# What an n-gram's sublinear count, and its square, grow by when it is seen once more.
+_SUBLINEAR: Final = np.concatenate([[0.0], 1.0 + np.log(np.arange(1, 65))])
+_GAINS: Final = np.diff(_SUBLINEAR)
+_GAINS_OF_SQUARE: Final = np.diff(_SUBLINEAR**2)
 # The hash state of as many blanks as a character n-gram is long, and the factor of the state's oldest character.
 _OLDEST: Final = np.uint64(pow(int(_MULTIPLIER), _N_CHARS, 1 << 64))
 _BLANKS: Final = np.uint64(
     sum(ord(" ") * pow(int(_MULTIPLIER), i, 1 << 64) for i in range(1, _N_CHARS + 1)) % (1 << 64)
 )
-_LINE_FEED: Final = np.uint32(ord("\n"))
+_N_INNER: Final = np.uint64(_N_CHARS - 2)
 
-# An entry of the n-gram table: upper bits of the key, and the n-gram's place in the model, from 1. A free slot is 0.
+# An entry of the n-gram table: upper bits of the key, and the n-gram's place among the records. A free slot is 0.
 _PLACE_BITS: Final = 24
 _PLACE: Final = np.uint64((1 << _PLACE_BITS) - 1)
 _TAG: Final = ~_PLACE
 
-# Threshold tables of the shape groups, laid end to end; group g owns bins _FIRST_BIN[g] … _FIRST_BIN[g + 1] - 1.
+# Threshold tables of the shape groups, laid end to end.
 _THRESHOLDS: Final = np.array([t for group in features.SHAPE_THRESHOLDS.values() for t in group], np.int64)
 _N_THRESHOLDS: Final = np.array([len(group) for group in features.SHAPE_THRESHOLDS.values()], np.int64)
 _COARSE: Final = np.array(features.COARSE_LENGTHS, np.int64)
 N_GROUPS: Final = len(features.SHAPE_THRESHOLDS)
+
+_pivoted = njit(features.pivoted)
 
 
 @njit
@@ -94,49 +109,91 @@ def _pair(left, right):
     return finish_key((left * _PAIR) ^ right)
 
 
+@intrinsic
+def _prefetch(context, array, row):
+    """Asks for the memory of an array's row before it is needed: an n-gram's place in memory is as good as random."""
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0])
+        start = builder.bitcast(data.data, cgutils.voidptr_t)
+        stride = cgutils.unpack_tuple(builder, data.strides)[0]
+        address = builder.gep(start, [builder.mul(stride, arguments[1])])
+        integer = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, integer, integer, integer])
+        call = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
+        to_read, soon_again, data_cache = integer(0), integer(3), integer(1)
+        builder.call(call, [address, to_read, soon_again, data_cache])
+        return context.get_dummy_value()
+
+    return types.void(array, row), generate
+
+
 @njit
-def _see(key, table, counts, touched, n):
-    """Counts the n-gram if the model knows it; returns how many n-grams were seen in the channel so far."""
+def _note(key, keys, n, table, mask):
+    """Notes an n-gram that is to be looked up."""
+    keys[n] = key
+    _prefetch(table, key & mask)
+
+
+@njit
+def _look_up(keys, n, table, records, known):
+    """Writes the places of those of ``n`` n-grams that the model knows into ``known``; returns how many it knows."""
     mask = np.uint64(len(table) - 1)
-    slot = key & mask
-    while table[slot] != _0:
+    n_known = _0
+    for i in range(n):
+        key = keys[i]
+        slot = key & mask
         entry = table[slot]
-        if (entry ^ key) & _TAG == _0:
-            feature = np.int64(entry & _PLACE) - 1
-            touched[n] = feature
-            n += counts[feature] == 0
-            counts[feature] += 1
-            return n
-        slot = (slot + _1) & mask
-    return n
+        while entry != _0 and (entry ^ key) & _TAG != _0:
+            slot = (slot + _1) & mask
+            entry = table[slot]
+        place = entry & _PLACE
+        _prefetch(records, place)
+        known[n_known] = np.uint32(place)
+        n_known += np.uint64(entry != _0)
+    return n_known
 
 
 @njit
-def _bins(values, bins, row):
-    """Writes the index of each group's bin that holds its value into the row of ``bins``."""
-    first = 0
-    start = 0
-    for group in range(len(_N_THRESHOLDS)):
-        n = _N_THRESHOLDS[group]
-        i = 0
-        while i < n and values[group] >= _THRESHOLDS[start + i]:
-            i += 1
-        bins[row, group] = first + i
-        first += n + 1
-        start += n
+def _add(known, n_known, records, counts, gains, touched, n_touched, sums):
+    """Adds n-grams, by their places, to a channel's sums: the squared norm, then each label's score. Returns how many
+    n-grams the paragraph has touched.
 
-
-@njit
-def _copy(codes, start, end, classes, entries):
-    """Writes what each character is into ``entries``, from place ``_N_CHARS`` on, and a blank after the last; returns
-    that blank's place.
+    What an n-gram adds when it is seen once more is how far its sublinear count grows.
     """
-    shift = _N_CHARS - start
-    for i in range(start, end):
-        entry = classes[codes[i]]
-        entries[i + shift] = _BLANK if (entry >> _CLASS_SHIFT) & _MASK3 == _SPACE else entry
-    entries[end + shift] = _BLANK
-    return end + shift
+    squares = 0.0
+    for i in range(n_known):
+        place = np.uint64(known[i])
+        seen = np.uint64(counts[place])
+        counts[place] = np.uint32(seen + _1)
+        touched[n_touched] = np.uint32(place)
+        n_touched += np.uint64(seen == _0)
+        if seen < len(_GAINS):
+            gain = _GAINS[seen]
+            gain_of_square = _GAINS_OF_SQUARE[seen]
+        else:
+            before = 1.0 + math.log(seen)
+            now = 1.0 + math.log(seen + _1)
+            gain = now - before
+            gain_of_square = now * now - before * before
+        gains[i] = gain
+        idf = np.float64(records[place, 0])
+        squares += gain_of_square * idf * idf
+    sums[0] += squares
+    for k in range(1, len(sums), 4):
+        a = b = c = d = 0.0
+        for i in range(n_known):
+            place = np.uint64(known[i])
+            gain = gains[i]
+            a += gain * records[place, k]
+            b += gain * records[place, k + 1]
+            c += gain * records[place, k + 2]
+            d += gain * records[place, k + 3]
+        sums[k] += a
+        sums[k + 1] += b
+        sums[k + 2] += c
+        sums[k + 3] += d
+    return n_touched
 
 
 @njit
@@ -159,22 +216,8 @@ def _end_kind(entry):
 
 
 @njit
-def _shape(entries, start, end, tally, values):
-    """Writes the paragraph's value of each shape group into ``values``."""
-    tally[:] = 0
-    words = np.int64(0)
-    capitalised = np.int64(0)
-    in_word = False
-    for i in range(start, end):
-        entry = entries[i]
-        kind = (entry >> _CLASS_SHIFT) & _MASK3
-        tally[np.int64(kind | ((entry >> _SCRIPT_SHIFT) & _MASK3) << _THREE)] += 1
-        tally[_N_KINDS * _N_SCRIPTS + np.int64((entry >> _SYMBOL_SHIFT) & _MASK4)] += 1
-        of_word = kind >= _LOWER and kind <= _JOINER
-        begins = of_word and not in_word
-        words += begins
-        capitalised += begins and kind == _UPPER
-        in_word = of_word
+def _shape(codes, start, end, classes, tally, words, capitalised, bins, row):
+    """Writes the index of each shape group's bin that the paragraph is in into the row of ``bins``."""
     letters = np.int64(0)
     capitals = np.int64(0)
     digits = np.int64(0)
@@ -183,12 +226,12 @@ def _shape(entries, start, end, tally, values):
     most = np.int64(0)
     script = np.int64(0)
     for i in range(_N_SCRIPTS):
-        row = i * _N_KINDS
-        ideographs += tally[row + _IDEOGRAPH]
-        capitals += tally[row + _UPPER]
-        digits += tally[row + _DIGIT]
-        symbols += tally[row + _SYMBOL]
-        of_script = tally[row + _LOWER] + tally[row + _UPPER] + tally[row + _IDEOGRAPH]
+        of_kind = i * _N_KINDS
+        ideographs += tally[of_kind + _IDEOGRAPH]
+        capitals += tally[of_kind + _UPPER]
+        digits += tally[of_kind + _DIGIT]
+        symbols += tally[of_kind + _SYMBOL]
+        of_script = tally[of_kind + _LOWER] + tally[of_kind + _UPPER] + tally[of_kind + _IDEOGRAPH]
         letters += of_script
         if of_script > most:
             most = of_script
@@ -196,152 +239,144 @@ def _shape(entries, start, end, tally, values):
     first = np.int64(0)
     last = np.int64(0)
     for i in range(start, end):
-        first = _end_kind(entries[i])
+        first = _end_kind(classes[codes[i]])
         if first > 0:
             break
     for i in range(end - 1, start - 1, -1):
-        last = _end_kind(entries[i])
+        last = _end_kind(classes[codes[i]])
         if last > 0:
             break
     length = end - start
     coarse = np.int64(0)
     while coarse < len(_COARSE) and length >= _COARSE[coarse]:
         coarse += 1
-    by_symbol = _N_KINDS * _N_SCRIPTS
-    values[0] = length
-    values[1] = words + symbols + ideographs
-    values[2] = 100 * capitals // max(letters, 1)
-    values[3] = 100 * capitalised // max(words, 1)
-    values[4] = (100 * digits + length - 1) // max(length, 1)
-    values[5] = (100 * symbols + length - 1) // max(length, 1)
-    values[6] = tally[by_symbol + _STOP] + tally[by_symbol + _EXCLAMATION]
-    values[7] = tally[by_symbol + _COMMA]
-    values[8] = script
-    values[9] = first
-    values[10] = last
-    values[11] = coarse * _N_END_KINDS + last
-
-
-@njit
-def _add_channel(counts, touched, factors, n, records, scores, row):
-    """Adds a channel's normalised TF-IDF dot its weights to the row's scores, and clears the counts."""
-    squares = 0.0
-    for i in range(n):
-        feature = touched[i]
-        factor = _FACTORS[counts[feature]] if counts[feature] < len(_FACTORS) else 1.0 + math.log(counts[feature])
-        counts[feature] = 0
-        factors[i] = factor
-        value = factor * records[feature, 0]
-        squares += value * value
-    length = (1.0 - features.SLOPE) * features.PIVOT + features.SLOPE * math.sqrt(squares)
-    for k in range(0, scores.shape[1], 4):
-        a = b = c = d = 0.0
-        for i in range(n):
-            feature = touched[i]
-            factor = factors[i]
-            a += factor * records[feature, k + 1]
-            b += factor * records[feature, k + 2]
-            c += factor * records[feature, k + 3]
-            d += factor * records[feature, k + 4]
-        scores[row, k] += a / length
-        scores[row, k + 1] += b / length
-        scores[row, k + 2] += c / length
-        scores[row, k + 3] += d / length
-
-
-@njit
-def _see_token(left, right, table, counts, touched, n):
-    n = _see(right, table, counts, touched, n)
-    return _see(_pair(left, right), table, counts, touched, n)
-
-
-@njit
-def _see_words(entries, start, end, table, counts, touched):
-    n = np.int64(0)
-    nothing = finish_key(_WORD_SEED)  # the empty token, before the first and after the last
-    left = nothing
-    state = _WORD_SEED
-    in_word = False
-    for i in range(start, end + 1):  # one past the end stands a space
-        entry = entries[i]
-        kind = (entry >> _CLASS_SHIFT) & _MASK3
-        if kind >= _LOWER and kind <= _JOINER:
-            state = add_code(state, entry & _FOLD_MASK)
-            in_word = True
-            continue
-        if in_word:
-            right = finish_key(state)
-            n = _see_token(left, right, table, counts, touched, n)
-            left = right
-            state = _WORD_SEED
-            in_word = False
-        if kind != _SPACE:
-            right = finish_key(add_code(_WORD_SEED, entry & _FOLD_MASK))
-            n = _see_token(left, right, table, counts, touched, n)
-            left = right
-    return _see(_pair(left, nothing), table, counts, touched, n)
-
-
-@njit
-def _see_chars(entries, start, end, table, counts, touched):
-    n = np.int64(0)
-    run = np.int64(0)  # characters since the last white space
-    state = _BLANKS  # of the last characters, as many as an n-gram has
-    for i in range(start, end + 1):  # one past the end stands a space
-        entry = entries[i]
-        gone = np.uint64(entries[i - _N_CHARS] & _FOLD_MASK)
-        state = add_code(state - gone * _OLDEST, entry & _FOLD_MASK)
-        if run >= _N_CHARS - 2:  # all but the first and the last, which may be spaces
-            n = _see(finish_key(state ^ _CHAR_SEED), table, counts, touched, n)
-        run = 0 if (entry >> _CLASS_SHIFT) & _MASK3 == _SPACE else run + 1
-    return n
+    values = (
+        length,
+        words + symbols + ideographs,
+        100 * capitals // max(letters, 1),
+        100 * capitalised // max(words, 1),
+        (100 * digits + length - 1) // max(length, 1),
+        (100 * symbols + length - 1) // max(length, 1),
+        tally[_BY_SYMBOL + _STOP] + tally[_BY_SYMBOL + _EXCLAMATION],
+        tally[_BY_SYMBOL + _COMMA],
+        script,
+        first,
+        last,
+        coarse * _N_END_KINDS + last,
+    )
+    group_start = 0
+    threshold = 0
+    for group in range(N_GROUPS):
+        n = _N_THRESHOLDS[group]
+        i = 0
+        while i < n and values[group] >= _THRESHOLDS[threshold + i]:
+            i += 1
+        bins[row, group] = group_start + i
+        group_start += n + 1
+        threshold += n
 
 
 @njit(cache=True, nogil=True)
-def _score(codes, ends, longest, classes, table, records, shape_weights, counts, scores):
-    entries = np.full(_N_CHARS + longest + 1, _BLANK)
-    most = min(2 * longest + 3, len(counts)) + 1
-    touched = np.empty(most, np.int32)
-    factors = np.empty(most)
-    tally = np.empty(_N_TALLIES, np.int64)
-    values = np.empty(N_GROUPS, np.int64)
-    bins = np.empty((1, N_GROUPS), np.int32)
+def _score(codes, ends, longest, classes, table, records, shape_weights, counts, bins, scores):
+    keys = np.empty((2, 2 * _PIECE + 3), np.uint64)  # of a piece's n-grams, words and characters
+    word_keys, char_keys = keys[0], keys[1]
+    n_keys = np.empty(2, np.uint64)
+    known = np.empty(keys.shape, np.uint32)
+    gains = np.empty(keys.shape[1])
+    touched = np.empty(min(3 * longest + 4, len(counts)) + 1, np.uint32)
+    tally = np.empty(_BY_SYMBOL + 16, np.int64)
+    sums = np.empty((2, 1 + scores.shape[1]))
+    mask = np.uint64(len(table) - 1)
+    nothing = finish_key(_WORD_SEED)  # the empty token, before the first and after the last
     start = np.int64(0)
     for row in range(len(ends)):
-        end = _copy(codes, start, ends[row], classes, entries)
-        start = ends[row]
-        _shape(entries, _N_CHARS, end, tally, values)
-        _bins(values, bins, 0)
+        end = ends[row]
+        tally[:] = 0
+        sums[:] = 0.0
+        plain = np.int64(0)  # small Latin letters, which most characters are
+        words = np.int64(0)
+        capitalised = np.int64(0)
+        in_word = False
+        word = _WORD_SEED
+        left = nothing
+        run = _0  # characters since the last white space
+        chars = _BLANKS  # hash state of the last characters, as many as an n-gram has
+        c1 = c2 = c3 = c4 = c5 = np.uint64(_BLANK)  # these characters, the last first
+        n_touched = _0
+        for piece in range(start, end + 1, _PIECE):
+            n_words = _0
+            n_chars = _0
+            stop = min(piece + _PIECE, end + 1)
+            for i in range(piece, stop):
+                entry = classes[codes[i]] if i < end else _SPACE_ENTRY
+                traits = entry >> _CLASS_SHIFT
+                kind = traits & _MASK3
+                fold = np.uint64(entry & _FOLD_MASK)
+                if traits == _PLAIN:
+                    plain += 1
+                    in_word = True
+                    word = add_code(word, fold)
+                else:
+                    tally[np.uint64(kind | ((entry >> _SCRIPT_SHIFT) & _MASK3) << _THREE)] += 1
+                    tally[_BY_SYMBOL + np.uint64((entry >> _SYMBOL_SHIFT) & _MASK4)] += 1
+                    if kind >= _LOWER and kind <= _JOINER:
+                        capitalised += kind == _UPPER and not in_word
+                        in_word = True
+                        word = add_code(word, fold)
+                    else:
+                        if in_word:
+                            words += 1
+                            right = finish_key(word)
+                            _note(right, word_keys, n_words, table, mask)
+                            _note(_pair(left, right), word_keys, n_words + _1, table, mask)
+                            n_words += _2
+                            left = right
+                            in_word = False
+                            word = _WORD_SEED
+                        if kind == _SPACE:
+                            fold = np.uint64(_BLANK)
+                        else:
+                            right = finish_key(add_code(_WORD_SEED, fold))
+                            _note(right, word_keys, n_words, table, mask)
+                            _note(_pair(left, right), word_keys, n_words + _1, table, mask)
+                            n_words += _2
+                            left = right
+                chars = add_code(chars - c5 * _OLDEST, fold)
+                c5, c4, c3, c2, c1 = c4, c3, c2, c1, fold
+                _note(finish_key(chars ^ _CHAR_SEED), char_keys, n_chars, table, mask)
+                n_chars += np.uint64(run >= _N_INNER)  # all but the first and the last, which may be spaces
+                run = _0 if kind == _SPACE else run + _1
+            if stop > end:
+                _note(_pair(left, nothing), word_keys, n_words, table, mask)
+                n_words += _1
+            n_keys[0] = n_words
+            n_keys[1] = n_chars
+            for channel in range(2):
+                n_keys[channel] = _look_up(keys[channel], n_keys[channel], table, records, known[channel])
+            for channel in range(2):
+                n_touched = _add(
+                    known[channel], n_keys[channel], records, counts, gains, touched, n_touched, sums[channel]
+                )
+        for i in range(n_touched):
+            counts[np.uint64(touched[i])] = np.uint32(0)
+        tally[_LOWER | _LATIN << _THREE] += plain
+        _shape(codes, start, end, classes, tally, words, capitalised, bins, row)
         for k in range(scores.shape[1]):
             score = np.float64(shape_weights[0, k])
             for group in range(N_GROUPS):
-                score += shape_weights[1 + bins[0, group], k]
+                score += shape_weights[1 + bins[row, group], k]
+            for channel in range(2):
+                score += sums[channel, 1 + k] / _pivoted(math.sqrt(sums[channel, 0]))
             scores[row, k] = score
-        for channel in range(2):
-            if channel == 0:
-                n = _see_words(entries, _N_CHARS, end, table, counts, touched)
-            else:
-                n = _see_chars(entries, _N_CHARS, end, table, counts, touched)
-            _add_channel(counts, touched, factors, n, records, scores, row)
-
-
-@njit(cache=True, nogil=True)
-def _shapes(codes, ends, longest, classes, bins):
-    entries = np.empty(_N_CHARS + longest + 1, np.uint32)
-    tally = np.empty(_N_TALLIES, np.int64)
-    values = np.empty(N_GROUPS, np.int64)
-    start = np.int64(0)
-    for row in range(len(ends)):
-        end = _copy(codes, start, ends[row], classes, entries)
-        start = ends[row]
-        _shape(entries, _N_CHARS, end, tally, values)
-        _bins(values, bins, row)
+        start = end
 
 
 @njit(cache=True)
-def _fill(codes, n_words, table):
-    """Fills the table with n-grams, each followed by a line feed; returns the first that meets another, else −1."""
-    mask = np.uint64(len(table) - 1)
+def _fill(codes, n_words, order, table):
+    """Fills the table with n-grams, each followed by a line feed, in the order given; returns the first that meets
+    another, else −1.
+    """
+    keys = np.empty(len(order), np.uint64)
     row = np.int64(0)
     left = _0
     pair = False
@@ -356,20 +391,23 @@ def _fill(codes, n_words, table):
                 state = add_code(state, codes[i])
             continue
         if row >= n_words:
-            key = finish_key(state ^ _CHAR_SEED)
+            keys[row] = finish_key(state ^ _CHAR_SEED)
         elif pair:
-            key = _pair(left, finish_key(state))
+            keys[row] = _pair(left, finish_key(state))
         else:
-            key = finish_key(state)
+            keys[row] = finish_key(state)
+        row += 1
+        pair = False
+        state = _WORD_SEED if row < n_words else _0
+    mask = np.uint64(len(table) - 1)
+    for place in range(len(order)):
+        key = keys[order[place]]
         slot = key & mask
         while table[slot] != _0:
             if (table[slot] ^ key) & _TAG == _0:
-                return row
+                return order[place]
             slot = (slot + _1) & mask
-        row += 1
-        table[slot] = (key & _TAG) | np.uint64(row)
-        pair = False
-        state = _WORD_SEED if row < n_words else _0
+        table[slot] = (key & _TAG) | np.uint64(place + 1)
     return np.int64(-1)
 
 
@@ -377,18 +415,6 @@ def join(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """All code points of the texts in a row, and where each text ends."""
     ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
     return characters.code_points("".join(texts)), ends
-
-
-def _longest(ends: NDArray[np.int64]) -> int:
-    return int(np.diff(ends, prepend=0).max(initial=0))
-
-
-def shape_bins(texts: Sequence[str]) -> NDArray[np.int32]:
-    """The shape of each text: an array of shape (n_texts, N_GROUPS) of indices into ``features.SHAPE_NAMES``."""
-    codes, ends = join(texts)
-    bins = np.empty((len(texts), N_GROUPS), np.int32)
-    _shapes(codes, ends, _longest(ends), characters.TABLE, bins)
-    return bins
 
 
 @dataclass(frozen=True)
@@ -414,36 +440,60 @@ class Kernel:
         n = len(weights.ngrams)
         if n >= 1 << _PLACE_BITS:
             raise ValueError(f"{n} n-grams; a model has fewer than {1 << _PLACE_BITS}")
-        self._table = np.zeros(1 << max(4, (2 * n).bit_length()), np.uint64)
+        # The commonest n-grams come first, so that they stand close together in the processor's caches.
+        order = np.argsort(weights.idf, kind="stable")
+        self._table = np.zeros(1 << max(4, (4 * n).bit_length()), np.uint64)
         codes = characters.code_points("".join(f"{ngram}\n" for ngram in weights.ngrams))
-        met = _fill(codes, weights.n_words, self._table)
+        met = _fill(codes, weights.n_words, order, self._table)
         if met >= 0:
             raise ValueError(f"the n-gram {weights.ngrams[met]!r} stands in the model twice or meets another's hash")
-        # Labels in fours, for the loop that adds them up. Weights have their n-gram's idf in them; the intercept
+        # An n-gram's idf, then its weights with the idf in them; labels in fours, for the loop that adds them up, and a
+        # power of two in all, so that a record shares cache lines with few others. Places begin at 1. The intercept
         # stands above the shape weights.
         self._n_labels = len(weights.intercept)
         width = -(-self._n_labels // 4) * 4
-        self._records = np.zeros((n, 1 + width), np.float32)
-        self._records[:, 0] = weights.idf
-        self._records[:, 1 : 1 + self._n_labels] = weights.weights * weights.idf[:, None]
+        self._records = np.zeros((1 + n, 1 << width.bit_length()), np.float32)
+        self._records[1:, 0] = weights.idf[order]
+        self._records[1:, 1 : 1 + self._n_labels] = (weights.weights * weights.idf[:, None])[order]
         self._shape = np.zeros((1 + len(weights.shape), width), np.float32)
         self._shape[:, : self._n_labels] = np.vstack([weights.intercept, weights.shape])
         self._scratch = local()
 
     def score(self, codes: NDArray[np.uint32], ends: NDArray[np.int64]) -> NDArray[np.float64]:
         """The logits of paragraphs given by :func:`join`: an array of shape (n_paragraphs, n_labels)."""
+        return self._run(codes, ends)[0]
+
+    def shape_bins(self, codes: NDArray[np.uint32], ends: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The shapes of paragraphs given by :func:`join`: indices of shape (n_paragraphs, N_GROUPS)."""
+        return self._run(codes, ends)[1]
+
+    def _run(self, codes: NDArray[np.uint32], ends: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         if not hasattr(self._scratch, "counts"):
-            self._scratch.counts = np.zeros(len(self._records), np.int32)
+            self._scratch.counts = np.zeros(len(self._records), np.uint32)
         scores = np.empty((len(ends), self._shape.shape[1]))
+        bins = np.empty((len(ends), N_GROUPS), np.int32)
         _score(
             codes,
             ends,
-            _longest(ends),
+            int(np.diff(ends, prepend=0).max(initial=0)),
             characters.TABLE,
             self._table,
             self._records,
             self._shape,
             self._scratch.counts,
+            bins,
             scores,
         )
-        return scores[:, : self._n_labels]
+        return scores[:, : self._n_labels], bins
+
+
+@cache
+def _without_ngrams() -> Kernel:
+    nothing = np.empty(0, np.float32)
+    shape = np.zeros((len(features.SHAPE_NAMES), 0), np.float32)
+    return Kernel(Weights((), 0, nothing, np.empty((0, 0), np.float32), shape, nothing))
+
+
+def shape_bins(texts: Sequence[str]) -> NDArray[np.int32]:
+    """The shape of each text: an array of shape (n_texts, N_GROUPS) of indices into ``features.SHAPE_NAMES``."""
+    return _without_ngrams().shape_bins(*join(texts))

@@ -1,11 +1,10 @@
 """The public face: a fitted model that tags the paragraphs of documents."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +85,28 @@ def as_paragraph(given: Given) -> Paragraph:
     return Paragraph(text, str(tag).lower() if tag else None, None if math.isnan(share) else share)
 
 
+def _are_texts(document: Sequence[Given]) -> TypeGuard[Sequence[str]]:
+    """To build a Paragraph takes longer than to score its text."""
+    return all(type(given) is str for given in document)
+
+
+_BLOCK: Final = 1000  # paragraphs that are judged together: enough to be fast, few enough for the processor's caches
+
+
+def _blocks(documents: Iterable[Sequence[Given]]) -> Iterator[list[Sequence[Given]]]:
+    """The documents in runs of ``_BLOCK`` paragraphs or a little more."""
+    block: list[Sequence[Given]] = []
+    n = 0
+    for document in documents:
+        block.append(document)
+        n += len(document)
+        if n >= _BLOCK:
+            yield block
+            block, n = [], 0
+    if block:
+        yield block
+
+
 def _hints(paragraphs: Sequence[Paragraph]) -> context_model.Hints:
     return context_model.hints((p.tag or "" for p in paragraphs), (p.link_density or 0.0 for p in paragraphs))
 
@@ -128,41 +149,53 @@ class Tagger:
 
         Faster than tagging one document at a time. HTML hints count in documents where every paragraph has them.
         """
-        batch = [[as_paragraph(given) for given in document] for document in documents]
-        flat = [paragraph for document in batch for paragraph in document]
-        codes, ends = join([paragraph.text for paragraph in flat])
+        parts = [self._judged(block, context) for block in _blocks(documents)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.labels)))
+
+    def _judged(self, documents: Sequence[Sequence[Given]], context: bool) -> NDArray[np.float64]:
+        texts: list[str] = []
+        in_html: list[bool] = []
+        hinted: list[Paragraph] = []
+        for document in documents:
+            if _are_texts(document):
+                texts += document
+                in_html.append(False)
+                continue
+            paragraphs = [*map(as_paragraph, document)]
+            texts += [paragraph.text for paragraph in paragraphs]
+            in_html.append(self._mode(paragraphs, context) == "html")
+            if in_html[-1]:
+                hinted += paragraphs
+        codes, ends = join(texts)
         logits = self._kernel.score(codes, ends)
         if context and self._model.text_passes:
-            starts = np.fromiter(accumulate(map(len, batch), initial=0), np.int64, len(batch) + 1)
-            use_hints = bool(self._model.html_passes)
-            hinted = np.array([use_hints and has_hints(document) for document in batch], bool)
-            logits = self._in_context(logits, flat, codes, ends, starts, hinted)
+            sizes = np.fromiter(map(len, documents), np.int64, len(documents))
+            logits = self._in_context(logits, codes, ends, sizes, np.array(in_html), hinted)
         return context_model.softmax(logits)
 
     def _in_context(
         self,
         logits: NDArray[np.float64],
-        flat: Sequence[Paragraph],
         codes: NDArray[np.uint32],
         ends: NDArray[np.int64],
-        starts: NDArray[np.int64],
-        hinted: NDArray[np.bool_],
+        sizes: NDArray[np.int64],
+        in_html: NDArray[np.bool_],
+        hinted: Sequence[Paragraph],
     ) -> NDArray[np.float64]:
         lengths = np.diff(ends, prepend=0).astype(np.float64)
-        returns = echoes(codes, ends, starts)
+        returns = echoes(codes, ends, np.cumsum([0, *sizes]))
         out = np.empty_like(logits)
-        sizes = np.diff(starts)
-        for with_hints in (False, True):
-            rows = np.repeat(hinted == with_hints, sizes)
-            if not rows.any():
+        for html, passes in ((False, self._model.text_passes), (True, self._model.html_passes)):
+            chosen = in_html == html
+            if not chosen.any():
                 continue
+            rows = np.repeat(chosen, sizes)
             part = Surroundings(
                 lengths=lengths[rows],
                 echoes=returns[rows],
-                starts=np.concatenate([[0], np.cumsum(sizes[hinted == with_hints])]),
-                hints=_hints([flat[i] for i in np.flatnonzero(rows).tolist()]) if with_hints else None,
+                starts=np.cumsum([0, *sizes[chosen]]),
+                hints=_hints(hinted) if html else None,
             )
-            passes = self._model.html_passes if with_hints else self._model.text_passes
             out[rows] = context_model.run(passes, part, logits[rows])
         return out
 
@@ -224,15 +257,14 @@ class Tagger:
         if len(chosen) != 1:
             raise ValueError(f"keep_recall needs one label to keep, whose text it is a share of, not {len(chosen)}")
         (label,) = chosen
-        return Keep(chosen, threshold(self.manifest, self._mode(paragraphs, context), label, recall))
+        mode = self._mode([*map(as_paragraph, paragraphs)], context)
+        return Keep(chosen, threshold(self.manifest, mode, label, recall))
 
-    def _mode(self, paragraphs: Sequence[Given], context: bool) -> Mode:
+    def _mode(self, paragraphs: Sequence[Paragraph], context: bool) -> Mode:
         """What the document's paragraphs are judged by."""
         if not context or not self._model.text_passes:
             return "paragraph"
-        if self._model.html_passes and has_hints([as_paragraph(given) for given in paragraphs]):
-            return "html"
-        return "text"
+        return "html" if self._model.html_passes and has_hints(paragraphs) else "text"
 
     def check_labels(self, labels: Iterable[str]) -> frozenset[str]:
         """

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from classifier import RowError, context, kernel
 from classifier.context import N_PASSES, Features, Pass, Surroundings
 from classifier.echoes import echoes
-from classifier.features import NGRAMS, PIVOT, SHAPE_NAMES, SLOPE
+from classifier.features import NGRAMS, SHAPE_NAMES, pivoted
 from classifier.folder import Model
 from classifier.kernel import Weights
 from classifier.paragraphs import has_hints
@@ -79,16 +79,18 @@ def count(texts: Sequence[str]) -> Counts:
         return matrix.tocsr(), vectorizer.get_feature_names_out()
 
     done = joblib.Parallel(n_jobs=2)(joblib.delayed(channel)(name) for name in NGRAMS)
-    bins = kernel.shape_bins(texts)
-    rows = np.repeat(np.arange(len(texts)), bins.shape[1])
-    shapes = sparse.csr_matrix(
-        (np.ones(bins.size, np.float32), (rows, bins.ravel())), shape=(len(texts), len(SHAPE_NAMES))
-    )
     return Counts(
         matrices={name: matrix for name, (matrix, _) in zip(NGRAMS, done, strict=True)},
         names={name: names for name, (_, names) in zip(NGRAMS, done, strict=True)},
-        shapes=shapes,
+        shapes=shapes(texts),
     )
+
+
+def shapes(texts: Sequence[str]) -> sparse.csr_matrix:
+    """The texts' shapes, one-hot in each group: an array of shape (n_texts, len(SHAPE_NAMES))."""
+    bins = kernel.shape_bins(texts)
+    rows = np.repeat(np.arange(len(texts)), bins.shape[1])
+    return sparse.csr_matrix((np.ones(bins.size, np.float32), (rows, bins.ravel())), (len(texts), len(SHAPE_NAMES)))
 
 
 def tfidf(counts: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
@@ -96,10 +98,13 @@ def tfidf(counts: sparse.csr_matrix) -> tuple[sparse.csr_matrix, NDArray[np.floa
     if not counts.shape[1]:
         return counts, np.empty(0)
     transformer = TfidfTransformer(sublinear_tf=True, norm=None)
-    values = transformer.fit_transform(counts)
+    return normalised(transformer.fit_transform(counts)), transformer.idf_
+
+
+def normalised(values: sparse.csr_matrix) -> sparse.csr_matrix:
+    """A channel's TF-IDF values, each row divided by its pivoted length."""
     norms = np.sqrt(np.asarray(values.multiply(values).sum(axis=1)).ravel())
-    lengths = (1 - SLOPE) * PIVOT + SLOPE * norms
-    return sparse.diags_array(1 / lengths) @ values, transformer.idf_
+    return sparse.diags_array(1 / pivoted(norms)) @ values
 
 
 def fit_paragraph_model(counts: Counts, data: Dataset, rows: NDArray[np.bool_], settings: Settings) -> Weights:
@@ -114,7 +119,7 @@ def fit_paragraph_model(counts: Counts, data: Dataset, rows: NDArray[np.bool_], 
         kept = np.flatnonzero(np.bincount(chosen.indices, minlength=chosen.shape[1]) >= least)
         blocks.append(chosen[:, kept])
         names.append(counts.names[channel][kept])
-    shapes = counts.shapes[rows] * np.float32(settings.shape_scale)
+    shape = counts.shapes[rows] * np.float32(settings.shape_scale)
     y, weights = data.y[rows], data.weights[rows]
     regression = LogisticRegression(C=settings.paragraph_c, tol=3e-3, max_iter=300, warm_start=True)
     n = sum(map(len, names))
@@ -122,7 +127,7 @@ def fit_paragraph_model(counts: Counts, data: Dataset, rows: NDArray[np.bool_], 
         raise RowError(f"no word or pair of words stands in {settings.min_count[0]} rows; label more rows")
     if n > settings.max_ngrams:
         scaled = [tfidf(block)[0] for block in blocks]
-        regression.fit(sparse.hstack([*scaled, shapes], format="csr", dtype=np.float32), y, weights)
+        regression.fit(sparse.hstack([*scaled, shape], format="csr", dtype=np.float32), y, weights)
         coef = regression.coef_ - regression.coef_.mean(axis=0)
         # How far the n-gram moves scores over the rows, as a root mean square.
         squares = np.concatenate([np.asarray(block.multiply(block).sum(axis=0)).ravel() for block in scaled])
@@ -138,7 +143,7 @@ def fit_paragraph_model(counts: Counts, data: Dataset, rows: NDArray[np.bool_], 
         blocks[i], idf = tfidf(block)
         idfs.append(idf)
     regression.set_params(tol=1e-3)
-    regression.fit(sparse.hstack([*blocks, shapes], format="csr", dtype=np.float32), y, weights)
+    regression.fit(sparse.hstack([*blocks, shape], format="csr", dtype=np.float32), y, weights)
     coef, bias = _all_labels(regression, len(data.labels))
     return Weights(
         ngrams=tuple(str(name) for part in names for name in part),

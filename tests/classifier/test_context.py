@@ -35,7 +35,7 @@ def named(surroundings: Surroundings, *shares: NDArray[np.float64]) -> dict[str,
 @pytest.mark.parametrize("n_pass", [0, 1])
 @pytest.mark.parametrize("with_hints", [False, True])
 def test_there_are_as_many_names_as_columns(n_labels: int, n_pass: int, with_hints: bool):
-    labels = [f"label {i}" for i in range(n_labels)]
+    labels = tuple(f"label {i}" for i in range(n_labels))
     names = feature_names(labels, with_hints, n_pass)
     assert len(set(names)) == len(names)
     given = hints(["p", "li"], [0, 1]) if with_hints else None
