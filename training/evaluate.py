@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +13,7 @@ from classifier.thresholds import MODES, Mode
 from training import fit
 from training.data import Dataset
 from training.figures import Judged
-from training.fit import VIEWS, Progress, Settings, View
+from training.fit import VIEWS, ParagraphModels, Progress, Settings, View
 
 MIN_FOLDS: Final = 3
 
@@ -32,13 +33,14 @@ def cross_validate(
     say: Progress,
     *,
     taught: NDArray[np.bool_] | None = None,
+    paragraphs: ParagraphModels | None = None,
 ) -> Judgements:
     """Judges every row by models that have not seen its site.
 
     Documents of fold −1 are on the training side always, and never judged. Where ``taught`` is given, only those of its
-    documents are learnt from; all are judged. Honest throughout: the context model that
-    judges fold ``k`` is fitted on judgements by paragraph models that saw neither fold ``k`` nor the document they
-    judge. Leaving out folds ``j`` and ``k`` serves both ways round, so that ``n`` folds take n(n + 1)/2 fits.
+    documents are learnt from; all are judged. Honest throughout: the context model that judges fold ``k`` is fitted on
+    judgements by paragraph models that saw neither fold ``k`` nor the document they judge. Leaving out folds ``j`` and
+    ``k`` serves both ways round, so that ``n`` folds take n(n + 1)/2 fits; ``paragraphs`` has those fitted already.
 
     Raises:
         RowError: there are fewer than three folds, or too little is left to learn from.
@@ -47,8 +49,9 @@ def cross_validate(
     used = [int(f) for f in np.unique(fold_of) if f >= 0]
     if len(used) < MIN_FOLDS:
         raise RowError(f"{len(used)} folds; the context model needs three or more to be judged fairly")
-    say("counting n-grams")
-    counts = fit.count(data.texts)
+    if paragraphs is None:
+        say("counting n-grams")
+        paragraphs = ParagraphModels(data, settings)
     # Always-training documents are dealt out too: pairs leave them out with a fold, for their own judgements.
     dealt = np.where(fold_of >= 0, fold_of, np.resize(used, len(fold_of)))
     left_out: dict[tuple[int, ...], NDArray[np.bool_]] = {(f,): ~taught | (fold_of == f) for f in used}
@@ -56,11 +59,12 @@ def cross_validate(
     for documents in left_out.values():
         _check_labels(data, ~data.rows_of(documents))
     say(f"fitting {len(left_out)} paragraph models")
-    logits = fit.held_out_logits(counts, data, left_out, settings)
+    logits = paragraphs.logits(left_out)
     row_fold = np.repeat(fold_of, np.diff(data.starts))
     row_dealt = np.repeat(dealt, np.diff(data.starts))
     out = _unjudged(data)
-    for k in used:
+
+    def judge_fold(k: int) -> None:
         say(f"judging fold {used.index(k) + 1} of {len(used)}")
         held_out = np.zeros((data.n_rows, len(data.labels)))
         others = [j for j in used if j != k]
@@ -83,6 +87,8 @@ def cross_validate(
                 given = calibration.apply(logits[k,][viewed.rows])
                 run = context.run(chosen, viewed.surroundings, given)
                 out[mode][kind][viewed.rows] = context.softmax(run)
+
+    joblib.Parallel(n_jobs=2, require="sharedmem")(map(joblib.delayed(judge_fold), used))
     return out
 
 

@@ -165,18 +165,31 @@ def _all_labels(regression: LogisticRegression, n_labels: int) -> tuple[NDArray[
     return weights, intercept
 
 
-def held_out_logits(
-    counts: Counts, data: Dataset, left_out: Mapping[LeftOut, NDArray[np.bool_]], settings: Settings
-) -> dict[LeftOut, NDArray[np.float64]]:
-    """For each choice of documents left out of fitting, the paragraph model's logits of every row."""
-    codes, ends = kernel.join(data.texts)
+class ParagraphModels:
+    """The paragraph models of a data set, which differ in the documents left out of fitting; each is fitted once."""
 
-    def one(documents: NDArray[np.bool_]) -> NDArray[np.float64]:
-        weights = fit_paragraph_model(counts, data, ~data.rows_of(documents), settings)
-        return kernel.Kernel(weights).score(codes, ends)
+    def __init__(self, data: Dataset, settings: Settings) -> None:
+        self._data, self._settings = data, settings
+        self._counts = count(data.texts)
+        self._judged: dict[bytes, NDArray[np.float64]] = {}
 
-    done = joblib.Parallel(n_jobs=2)(joblib.delayed(one)(documents) for documents in left_out.values())
-    return dict(zip(left_out, done, strict=True))
+    def on_all(self) -> Weights:
+        """The model that leaves none out."""
+        return fit_paragraph_model(self._counts, self._data, np.ones(self._data.n_rows, bool), self._settings)
+
+    def logits(self, left_out: Mapping[LeftOut, NDArray[np.bool_]]) -> dict[LeftOut, NDArray[np.float64]]:
+        """For each choice of documents left out, the model's logits of every row."""
+        codes, ends = kernel.join(self._data.texts)
+
+        def one(documents: NDArray[np.bool_]) -> NDArray[np.float64]:
+            weights = fit_paragraph_model(self._counts, self._data, ~self._data.rows_of(documents), self._settings)
+            return kernel.Kernel(weights).score(codes, ends)
+
+        keys = {name: documents.tobytes() for name, documents in left_out.items()}
+        to_do = {keys[name]: documents for name, documents in left_out.items() if keys[name] not in self._judged}
+        done = joblib.Parallel(n_jobs=2)(joblib.delayed(one)(documents) for documents in to_do.values())
+        self._judged.update(zip(to_do, done, strict=True))
+        return {name: self._judged[key] for name, key in keys.items()}
 
 
 @dataclass(frozen=True)
@@ -352,13 +365,12 @@ def fit_context_models(
     return one(False), one(True)
 
 
-def fit(data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Progress) -> Model:
+def fit(
+    paragraphs: ParagraphModels, data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Progress
+) -> Model:
     """Fits a model on all of the data; ``fold_of`` deals its documents into folds for the held-out judgements."""
-    say("counting n-grams")
-    counts = count(data.texts)
     say("fitting the paragraph model")
-    every = np.ones(data.n_rows, bool)
-    paragraph = fit_paragraph_model(counts, data, every, settings)
+    paragraph = paragraphs.on_all()
     text_passes: tuple[Pass, ...] = ()
     html_passes: tuple[Pass, ...] = ()
     if len(np.unique(fold_of)) > 1:
@@ -366,9 +378,9 @@ def fit(data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Prog
         row_folds = np.repeat(fold_of, np.diff(data.starts))
         logits = np.zeros((data.n_rows, len(data.labels)))
         left_out = {int(f): fold_of == f for f in np.unique(fold_of)}
-        for fold, judged in held_out_logits(counts, data, left_out, settings).items():
+        for fold, judged in paragraphs.logits(left_out).items():
             logits[row_folds == fold] = judged[row_folds == fold]
-        kept = foremost(data, every)
+        kept = foremost(data, np.ones(data.n_rows, bool))
         calibration = calibrate(logits[kept], data.y[kept])
         logits, paragraph = calibration.apply(logits), calibration.fold(paragraph)
         say("fitting the context model")

@@ -1,21 +1,23 @@
 """From files of labelled rows to a model folder."""
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from classifier import RowError, folder
-from classifier.folder import Model
-from training import evaluate, fit
+from classifier import BoilertagError, RowError, Tagger, folder
+from classifier.folder import MANIFEST_FILE, MODEL_FILE, Model, model_name
+from training import evaluate, fit, versions
 from training.corrections import NONE, Corrections
 from training.data import Dataset, Document, folds, load
-from training.fit import Progress, Settings
+from training.evaluate import Judgements
+from training.fit import ParagraphModels, Progress, Settings
+from training.gate import RECORD_FILE, Comparison, Record, compare
 from training.learning import learning_curve
+from training.versions import Version
 
 
 def read(
@@ -42,24 +44,34 @@ def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = T
     Raises:
         RowError: there are too few groups to hold any out.
     """
+    return fit_and_judge(data, settings, say, figures=figures, with_curve=with_curve)[0]
+
+
+def fit_and_judge(
+    data: Dataset, settings: Settings, say: Progress, *, figures: bool = True, with_curve: bool = False
+) -> tuple[Model, Judgements | None]:
+    """Does what ``train`` does, and gives the judgements too, where there are any."""
     n_groups = len({document.group for document in data.documents})
     if n_groups < evaluate.MIN_FOLDS:
         raise RowError(
             f"{n_groups} groups (sites); holding folds out needs {evaluate.MIN_FOLDS} or more: label more sites"
         )
     fold_of = folds(data.documents, min(settings.inner_folds, n_groups), settings.seed)
-    model = fit.fit(data, fold_of, settings, say)
-    if not figures:
-        return model
-    # What is weighed down teaches, but is not what the model is for.
-    weights = np.array([document.weight for document in data.documents])
-    fold_of = np.where(weights == weights.max(), fold_of, -1)
-    judgements = evaluate.cross_validate(data, fold_of, settings, say)
-    held_out = {mode: _in_brief(found) for mode, found in evaluate.figures(data, judgements).items()}
-    manifest = {**model.manifest, "held_out": held_out}
-    if with_curve:
-        manifest["learning_curve"] = learning_curve(data, fold_of, settings, judgements, say)
-    return replace(model, manifest=manifest)
+    with threadpool_limits(1):  # sums depend on how many threads share them, and so would the model's bytes
+        say("counting n-grams")
+        paragraphs = ParagraphModels(data, settings)
+        model = fit.fit(paragraphs, data, fold_of, settings, say)
+        if not figures:
+            return model, None
+        # What is weighed down teaches, but is not what the model is for.
+        weights = np.array([document.weight for document in data.documents])
+        fold_of = np.where(weights == weights.max(), fold_of, -1)
+        judgements = evaluate.cross_validate(data, fold_of, settings, say, paragraphs=paragraphs)
+        held_out = {mode: _in_brief(found) for mode, found in evaluate.figures(data, judgements).items()}
+        manifest = {**model.manifest, "held_out": held_out}
+        if with_curve:
+            manifest["learning_curve"] = learning_curve(data, fold_of, settings, judgements, say)
+    return replace(model, manifest=manifest), judgements
 
 
 def _in_brief(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,23 +88,81 @@ def _in_brief(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {**figures, "by": by}
 
 
-def replace_folder(model: Model, target: Path) -> None:
-    """Writes the model beside the target, reads it back, then puts it in the target's place; an old model stays in
-    place until then.
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a training.
+
+    Attributes:
+        model: as it was fitted and judged.
+        version: where it lies.
+        compared: with the model in use; or why not.
+        refused: why it did not take that one's place; None where it did.
     """
-    draft = target.with_name(f".{target.name}.new.{os.getpid()}")
-    old = target.with_name(f".{target.name}.old.{os.getpid()}")
-    try:
-        folder.write(model, draft)
-        folder.read(draft)
-        if target.exists():
-            target.rename(old)
-        try:
-            draft.rename(target)
-        except OSError:
-            if old.exists():
-                old.rename(target)
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+
+    model: Model
+    version: Version
+    compared: Comparison | str
+    refused: str | None
+
+
+def retrain(
+    target: Path,
+    data: Dataset,
+    settings: Settings,
+    say: Progress,
+    *,
+    figures: bool = True,
+    with_curve: bool = False,
+    force: str | None = None,
+    kept: int = versions.KEPT,
+) -> Outcome:
+    """Fits a model, which takes the place of the one in a folder unless it is worse. The folder must be locked.
+
+    Args:
+        target: the model folder.
+        data: what to fit it on.
+        settings: of fitting.
+        say: told of the progress.
+        figures: whether to judge it on held-out groups.
+        with_curve: whether to judge by how much it has learnt from too.
+        force: why it should take the place even if it is worse, or not judged.
+        kept: how many versions are kept beside the one in use.
+
+    Raises:
+        RowError: the data can't be learnt from.
+        ModelError: the folder holds a model that can't be read.
+        BoilertagError: there is a model in use, and without figures nothing to compare it by.
+        OSError: the model can't be written; the one in use is as it was.
+    """
+    in_use = versions.current(target)
+    tagger = Tagger.load(target) if in_use else None
+    if in_use and not figures and force is None:
+        raise BoilertagError(
+            f"{target} has a model in use, and without figures the new one can't be compared with it: "
+            "leave --no-figures away, or say why with --force"
+        )
+    model, judgements = fit_and_judge(data, settings, say, figures=figures, with_curve=with_curve)
+    raw, manifest = folder.pack(model)
+    compared: Comparison | str = "there was no model in use to compare with"
+    if in_use and in_use.name == model_name(manifest):
+        compared = "the model in use has the same weights"
+    elif in_use and tagger and judgements:
+        compared = compare(data, judgements, in_use.name, tagger, Record.read(in_use.folder))
+    elif in_use:
+        compared = f"not compared with {in_use.name}, which was in use: not judged"
+    worse = isinstance(compared, Comparison) and compared.worse
+    refused = str(compared) if worse and force is None else None
+    if refused:
+        manifest[versions.REFUSED] = refused
+    elif worse or (in_use and not judgements):
+        manifest[versions.FORCED] = force
+    files = {MODEL_FILE: raw, MANIFEST_FILE: folder.manifest_file(manifest)}
+    if judgements:
+        files[RECORD_FILE] = Record.of(data, judgements).packed()
+    version = versions.keep(target, files)
+    if refused:
+        versions.prune(target, max(kept, 1))
+    else:
+        versions.use(target, version.name)
+        versions.prune(target, kept)
+    return Outcome(model, version, compared, refused)
