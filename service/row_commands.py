@@ -33,6 +33,12 @@ def fill_train(parser: argparse.ArgumentParser) -> None:
         "--corrections", metavar="FILE", type=Path, help="labels to put right, as in datasets/corrections.tsv"
     )
     parser.add_argument(
+        "--base",
+        metavar="MODEL",
+        help='learn the rows on top of a model, "default" or a model folder, so that few rows help and nothing is '
+        "forgotten; the labels are the base's, and --weights say how much the rows count against what it knows",
+    )
+    parser.add_argument(
         "--force", metavar="REASON", help="replace the model in use even by a worse one; the manifest will say why"
     )
     parser.add_argument(
@@ -48,6 +54,8 @@ def fill_train(parser: argparse.ArgumentParser) -> None:
 
 
 def train(args: argparse.Namespace) -> int:
+    from classifier.folder import read as read_model
+    from classifier.tagger import DEFAULT_MODEL
     from training import versions
     from training.corrections import NONE, read_corrections
     from training.data import dataset
@@ -61,13 +69,16 @@ def train(args: argparse.Namespace) -> int:
         raise BoilertagError("--force: say why")
     corrections = read_corrections(args.corrections) if args.corrections else NONE
     with versions.locked(args.output):
-        data = dataset(read(args.files, weights, args.group, _say, corrections))
+        base = (DEFAULT_MODEL if args.base == "default" else Path(args.base)) if args.base else None
+        labels = read_model(base).labels if base else None
+        data = dataset(read(args.files, weights, args.group, _say, corrections), labels)
         with ProgressLine() as line:
             outcome = retrain(
                 args.output,
                 data,
                 Settings(inner_folds=args.folds),
                 line.step,
+                base=base,
                 figures=not args.no_figures,
                 with_curve=args.learning_curve,
                 force=args.force,

@@ -13,7 +13,7 @@ from classifier.thresholds import MODES, Mode
 from training import fit
 from training.data import Dataset
 from training.figures import Judged
-from training.fit import VIEWS, ParagraphModels, Progress, Settings, View
+from training.fit import VIEWS, Learner, Progress, Settings, View
 
 MIN_FOLDS: Final = 3
 
@@ -33,14 +33,14 @@ def cross_validate(
     say: Progress,
     *,
     taught: NDArray[np.bool_] | None = None,
-    paragraphs: ParagraphModels | None = None,
+    learner: Learner | None = None,
 ) -> Judgements:
     """Judges every row by models that have not seen its site.
 
     Documents of fold −1 are on the training side always, and never judged. Where ``taught`` is given, only those of its
     documents are learnt from; all are judged. Honest throughout: the context model that judges fold ``k`` is fitted on
     judgements by paragraph models that saw neither fold ``k`` nor the document they judge. Leaving out folds ``j`` and
-    ``k`` serves both ways round, so that ``n`` folds take n(n + 1)/2 fits; ``paragraphs`` has those fitted already.
+    ``k`` serves both ways round, so that ``n`` folds take n(n + 1)/2 fits; ``learner`` has those fitted already.
 
     Raises:
         RowError: there are fewer than three folds, or too little is left to learn from.
@@ -49,9 +49,9 @@ def cross_validate(
     used = [int(f) for f in np.unique(fold_of) if f >= 0]
     if len(used) < MIN_FOLDS:
         raise RowError(f"{len(used)} folds; the context model needs three or more to be judged fairly")
-    if paragraphs is None:
+    if learner is None:
         say("counting n-grams")
-        paragraphs = ParagraphModels(data, settings)
+        learner = Learner(data, settings)
     # Always-training documents are dealt out too: pairs leave them out with a fold, for their own judgements.
     dealt = np.where(fold_of >= 0, fold_of, np.resize(used, len(fold_of)))
     left_out: dict[tuple[int, ...], NDArray[np.bool_]] = {(f,): ~taught | (fold_of == f) for f in used}
@@ -59,7 +59,7 @@ def cross_validate(
     for documents in left_out.values():
         _check_labels(data, ~data.rows_of(documents))
     say(f"fitting {len(left_out)} paragraph models")
-    logits = paragraphs.logits(left_out)
+    logits = learner.logits(left_out)
     row_fold = np.repeat(fold_of, np.diff(data.starts))
     row_dealt = np.repeat(dealt, np.diff(data.starts))
     out = _unjudged(data)
@@ -73,11 +73,9 @@ def cross_validate(
             held_out[rows] = logits[min(j, k), max(j, k)][rows]
         calibrating = data.rows_of(taught) & (row_fold >= 0) & (row_fold != k)
         _check_labels(data, calibrating)
-        rows = np.flatnonzero(calibrating)
-        rows = rows[fit.foremost(data, rows)]
-        calibration = fit.calibrate(held_out[rows], data.y[rows])
+        calibration = learner.calibration(held_out, np.flatnonzero(calibrating))
         held_out = calibration.apply(held_out)
-        passes = fit.fit_context_models(data, np.flatnonzero(taught & (fold_of != k)), held_out, settings)
+        passes = learner.context_models(np.flatnonzero(taught & (fold_of != k)), held_out)
         test = np.flatnonzero(fold_of == k)
         for mode, chosen in zip(MODES, ((), *passes), strict=True):
             if mode != "paragraph" and not chosen:

@@ -106,7 +106,8 @@ class Comparison:
     """A new model beside the one in use.
 
     Attributes:
-        model: the name of the one in use.
+        model: the name of the other, which is in use or, where none is, the base.
+        role: which of these.
         rows: compared; of ``groups`` groups.
         recorded: of the rows, those by what was said of them when they were held out from the model in use.
         left_out: held-out rows that can't be compared fairly.
@@ -116,6 +117,7 @@ class Comparison:
     """
 
     model: str
+    role: str
     rows: int
     groups: int
     recorded: int
@@ -134,7 +136,7 @@ class Comparison:
         return {**asdict(self), "difference": round(self.new - self.old, 4), "worse": self.worse}
 
     def __str__(self) -> str:
-        told = f"macro-F1 {self.new:.3f} against {self.old:.3f} of {self.model}, which is in use"
+        told = f"macro-F1 {self.new:.3f} against {self.old:.3f} of {self.model}, {self.role}"
         told += f", on the same {self.rows:,} held-out rows of {self.groups:,} groups"
         if self.interval:
             told += f" (difference {self.new - self.old:+.3f}, 95 % {self.interval[0]:+.3f} to {self.interval[1]:+.3f})"
@@ -142,7 +144,7 @@ class Comparison:
 
 
 def compare(
-    data: Dataset, judgements: Judgements, name: str, tagger: Tagger, record: Record | None
+    data: Dataset, judgements: Judgements, name: str, role: str, tagger: Tagger, record: Record | None
 ) -> Comparison | str:
     """The new model, by its held-out judgements, beside the one in use; or why they can't be compared.
 
@@ -150,11 +152,12 @@ def compare(
         data: what the new model was fitted on.
         judgements: of it, on held-out rows.
         name: of the model in use.
+        role: what it is: in use, or the base.
         tagger: the model in use.
         record: of the rows that it was fitted on; None where it has none.
     """
     if set(tagger.labels) != set(data.labels):
-        return f"not compared with {name}, which is in use: it has other labels, {', '.join(tagger.labels)}"
+        return f"not compared with {name}, {role}: it has other labels, {', '.join(tagger.labels)}"
     probabilities = as_used(data, judgements)
     judged = ~np.isnan(probabilities[:, 0])
     recorded = np.zeros(data.n_rows, bool)
@@ -182,6 +185,7 @@ def compare(
         interval = round(float(low), 4), round(float(high), 4)
     return Comparison(
         model=name,
+        role=role,
         rows=int(rows.sum()),
         groups=times.shape[1],
         recorded=int(recorded.sum()),

@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 from classifier import RowError
 from training.data import Dataset
 from training.evaluate import Judgements, cross_validate, judged
-from training.fit import Progress, Settings
+from training.fit import Learner, Progress, Settings
 
 _SHARES: Final = (0.125, 0.25, 0.5)
 
 
 def learning_curve(
-    data: Dataset, fold_of: NDArray[np.int64], settings: Settings, full: Judgements, say: Progress
+    data: Dataset,
+    fold_of: NDArray[np.int64],
+    settings: Settings,
+    full: Judgements,
+    say: Progress,
+    learner: Learner | None = None,
 ) -> list[dict[str, Any]]:
     """The macro-F1 of whole pages, by how much the models that judge them have learnt from.
 
@@ -30,6 +35,7 @@ def learning_curve(
         settings: of fitting.
         full: what ``cross_validate`` judged with all of them.
         say: told of the progress.
+        learner: of these data and settings, where there is one.
     """
     points = [(share, 1.0) for share in _SHARES]
     if (fold_of < 0).any():
@@ -39,7 +45,7 @@ def learning_curve(
         taught = _taught(data, fold_of, sites, extra, settings.seed)
         try:
             telling = _prefixed(say, f"learning curve, {i} of {len(points)}: ")
-            judgements = cross_validate(data, fold_of, settings, telling, taught=taught)
+            judgements = cross_validate(data, fold_of, settings, telling, taught=taught, learner=learner)
         except RowError:
             judgements = {}
         curve.append(_point(data, taught, sites, extra, judgements))

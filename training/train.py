@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from classifier import BoilertagError, RowError, Tagger, folder
@@ -14,9 +15,10 @@ from training import evaluate, fit, versions
 from training.corrections import NONE, Corrections
 from training.data import Dataset, Document, folds, load
 from training.evaluate import Judgements
-from training.fit import ParagraphModels, Progress, Settings
+from training.fit import Learner, Progress, Settings
 from training.gate import RECORD_FILE, Comparison, Record, compare
 from training.learning import learning_curve
+from training.update import OnBase
 from training.versions import Version
 
 
@@ -48,29 +50,50 @@ def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = T
 
 
 def fit_and_judge(
-    data: Dataset, settings: Settings, say: Progress, *, figures: bool = True, with_curve: bool = False
+    data: Dataset,
+    settings: Settings,
+    say: Progress,
+    *,
+    base: Model | None = None,
+    seen: NDArray[np.bool_] | None = None,
+    figures: bool = True,
+    with_curve: bool = False,
 ) -> tuple[Model, Judgements | None]:
-    """Does what ``train`` does, and gives the judgements too, where there are any."""
-    n_groups = len({document.group for document in data.documents})
+    """Does what ``train`` does, and gives the judgements too, where there are any.
+
+    With a base, the data's labels must be its labels; rows that it has ``seen`` are learnt from, but not judged.
+    """
+    groups = [document.group for document in data.documents]
+    n_groups = len(set(groups))
     if n_groups < evaluate.MIN_FOLDS:
         raise RowError(
-            f"{n_groups} groups (sites); holding folds out needs {evaluate.MIN_FOLDS} or more: label more sites"
+            f"{n_groups} groups (sites); holding folds out needs {evaluate.MIN_FOLDS} or more: label more sites, or"
+            " hold out documents with --group doc"
         )
     fold_of = folds(data.documents, min(settings.inner_folds, n_groups), settings.seed)
     with threadpool_limits(1):  # sums depend on how many threads share them, and so would the model's bytes
         say("counting n-grams")
-        paragraphs = ParagraphModels(data, settings)
-        model = fit.fit(paragraphs, data, fold_of, settings, say)
+        learner = OnBase(data, settings, base) if base else Learner(data, settings)
+        model = fit.fit(learner, fold_of, say)
         if not figures:
             return model, None
         # What is weighed down teaches, but is not what the model is for.
         weights = np.array([document.weight for document in data.documents])
-        fold_of = np.where(weights == weights.max(), fold_of, -1)
-        judgements = evaluate.cross_validate(data, fold_of, settings, say, paragraphs=paragraphs)
+        judged = weights == weights.max()
+        if seen is not None:
+            judged &= ~seen[data.starts[:-1]]
+            if len({group for group, one in zip(groups, judged, strict=True) if one}) < evaluate.MIN_FOLDS:
+                raise RowError(
+                    "the base was fitted on these rows, so that no figures would be honest; name another base"
+                )
+            chosen = [document for document, one in zip(data.documents, judged, strict=True) if one]
+            fold_of[judged] = folds(chosen, min(settings.inner_folds, len({d.group for d in chosen})), settings.seed)
+        fold_of = np.where(judged, fold_of, -1)
+        judgements = evaluate.cross_validate(data, fold_of, settings, say, learner=learner)
         held_out = {mode: _in_brief(found) for mode, found in evaluate.figures(data, judgements).items()}
         manifest = {**model.manifest, "held_out": held_out}
         if with_curve:
-            manifest["learning_curve"] = learning_curve(data, fold_of, settings, judgements, say)
+            manifest["learning_curve"] = learning_curve(data, fold_of, settings, judgements, say, learner)
     return replace(model, manifest=manifest), judgements
 
 
@@ -111,6 +134,7 @@ def retrain(
     settings: Settings,
     say: Progress,
     *,
+    base: Path | None = None,
     figures: bool = True,
     with_curve: bool = False,
     force: str | None = None,
@@ -123,6 +147,7 @@ def retrain(
         data: what to fit it on.
         settings: of fitting.
         say: told of the progress.
+        base: the folder of a model to fit on top of, whose labels the data have, in its order.
         figures: whether to judge it on held-out groups.
         with_curve: whether to judge by how much it has learnt from too.
         force: why it should take the place even if it is worse, or not judged.
@@ -135,21 +160,32 @@ def retrain(
         OSError: the model can't be written; the one in use is as it was.
     """
     in_use = versions.current(target)
-    tagger = Tagger.load(target) if in_use else None
+    below = versions.current(base) if base else None
+    other, role = (target, "which is in use") if in_use else (base, "the base")
+    rival = in_use or below
+    tagger = Tagger.load(other) if rival else None
     if in_use and not figures and force is None:
         raise BoilertagError(
             f"{target} has a model in use, and without figures the new one can't be compared with it: "
             "leave --no-figures away, or say why with --force"
         )
-    model, judgements = fit_and_judge(data, settings, say, figures=figures, with_curve=with_curve)
+    model, judgements = fit_and_judge(
+        data,
+        settings,
+        say,
+        base=folder.read(base) if base else None,
+        seen=record.seen_groups(data) if below and (record := Record.read(below.folder)) else None,
+        figures=figures,
+        with_curve=with_curve,
+    )
     raw, manifest = folder.pack(model)
     compared: Comparison | str = "there was no model in use to compare with"
-    if in_use and in_use.name == model_name(manifest):
+    if rival and rival.name == model_name(manifest):
         compared = "the model in use has the same weights"
-    elif in_use and tagger and judgements:
-        compared = compare(data, judgements, in_use.name, tagger, Record.read(in_use.folder))
-    elif in_use:
-        compared = f"not compared with {in_use.name}, which was in use: not judged"
+    elif rival and tagger and judgements:
+        compared = compare(data, judgements, rival.name, role, tagger, Record.read(rival.folder))
+    elif rival:
+        compared = f"not compared with {rival.name}, {role}: not judged"
     worse = isinstance(compared, Comparison) and compared.worse
     refused = str(compared) if worse and force is None else None
     if refused:
