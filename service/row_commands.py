@@ -42,6 +42,12 @@ def fill_train(parser: argparse.ArgumentParser) -> None:
         "--force", metavar="REASON", help="replace the model in use even by a worse one; the manifest will say why"
     )
     parser.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        help="write the report here too, which lies beside each version: HTML, or JSON if FILE ends in .json",
+    )
+    parser.add_argument(
         "--keep-versions",
         metavar="N",
         type=_count,
@@ -60,6 +66,7 @@ def train(args: argparse.Namespace) -> int:
     from training.corrections import NONE, read_corrections
     from training.data import dataset
     from training.fit import Settings
+    from training.report import HTML_FILE
     from training.train import read, retrain
 
     weights = args.weights or [1.0] * len(args.files)
@@ -71,7 +78,13 @@ def train(args: argparse.Namespace) -> int:
     with versions.locked(args.output):
         base = (DEFAULT_MODEL if args.base == "default" else Path(args.base)) if args.base else None
         labels = read_model(base).labels if base else None
-        data = dataset(read(args.files, weights, args.group, _say, corrections), labels)
+        documents, files = [], []
+        for path, weight in zip(args.files, weights, strict=True):
+            found = read([path], [weight], args.group, _say, corrections)
+            rows, groups = sum(len(one.labels) for one in found), len({one.group for one in found})
+            files.append({"file": str(path), "rows": rows, "documents": len(found), "groups": groups})
+            documents += found
+        data = dataset(documents, labels)
         with ProgressLine() as line:
             outcome = retrain(
                 args.output,
@@ -83,7 +96,10 @@ def train(args: argparse.Namespace) -> int:
                 with_curve=args.learning_curve,
                 force=args.force,
                 kept=args.keep_versions,
+                files=files,
             )
+    if args.report:
+        args.report.write_bytes(outcome.json if args.report.suffix == ".json" else outcome.html)
     model = outcome.model
     for mode, figures in model.manifest.get("held_out", {}).items():
         low, high = figures["macro_f1_interval"]
@@ -94,6 +110,8 @@ def train(args: argparse.Namespace) -> int:
             f"{outcome.version.folder}; --force REASON replaces it all the same"
         )
     print(f"gate: {outcome.compared}")
+    if outcome.version.folder.exists():
+        print(f"report: {outcome.version.folder / HTML_FILE}")
     print(f"{args.output}: {len(model.labels)} labels, {len(model.paragraph.ngrams):,} n-grams")
     return 0
 

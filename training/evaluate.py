@@ -143,26 +143,39 @@ def judge(tagger: Tagger, data: Dataset) -> Judgements:
     return out
 
 
+def as_used(judgements: Judgements) -> NDArray[np.float64]:
+    """Probabilities of the rows of whole pages, each in the mode that a tagger would choose: that which sees most."""
+    out = judgements["paragraph"]["page"]
+    for mode in MODES[1:]:
+        found = judgements[mode]["page"]
+        out = np.where(np.isnan(found), out, found)
+    return out
+
+
 def errors(data: Dataset, judgements: Judgements) -> Iterator[dict[str, Any]]:
-    """The rows of whole pages that a mode took for another label, surest first: the paragraph, its neighbours, and what
-    it was taken for.
-    """
+    """The rows of whole pages that a mode took for another label, as :func:`mistakes` has them."""
     for mode, views in judgements.items():
-        probabilities = views["page"]
-        guess = probabilities.argmax(axis=1)
-        wrong = np.flatnonzero(~np.isnan(probabilities[:, 0]) & (guess != data.y))
-        document_of = np.repeat(np.arange(len(data.documents)), np.diff(data.starts))
-        for i in wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")].tolist():
-            document = data.documents[document_of[i]]
-            first, last = data.starts[document_of[i]], data.starts[document_of[i] + 1] - 1
-            yield {
-                "mode": mode,
-                "group": document.group,
-                **document.facets,
-                "before": data.texts[i - 1] if i > first else None,
-                "text": data.texts[i],
-                "after": data.texts[i + 1] if i < last else None,
-                "label": data.labels[data.y[i]],
-                "taken_for": data.labels[guess[i]],
-                "score": round(float(probabilities[i, guess[i]]), 4),
-            }
+        for mistake in mistakes(data, views["page"]):
+            yield {"mode": mode, **mistake}
+
+
+def mistakes(data: Dataset, probabilities: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
+    """The rows that were taken for another label, surest first: the paragraph, its neighbours, and what it was taken
+    for.
+    """
+    guess = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(~np.isnan(probabilities[:, 0]) & (guess != data.y))
+    document_of = np.repeat(np.arange(len(data.documents)), np.diff(data.starts))
+    for i in wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")].tolist():
+        document = data.documents[document_of[i]]
+        first, last = data.starts[document_of[i]], data.starts[document_of[i] + 1] - 1
+        yield {
+            "group": document.group,
+            **document.facets,
+            "before": data.texts[i - 1] if i > first else None,
+            "text": data.texts[i],
+            "after": data.texts[i + 1] if i < last else None,
+            "label": data.labels[data.y[i]],
+            "taken_for": data.labels[guess[i]],
+            "score": round(float(probabilities[i, guess[i]]), 4),
+        }

@@ -336,6 +336,12 @@ class Learner:
         self._judged.update(zip(to_do, done, strict=True))
         return {name: self._judged[key] for name, key in keys.items()}
 
+    def rows_with(self, channel: str) -> dict[str, int]:
+        """In how many rows each n-gram of a channel stands."""
+        counts = self.counts.matrices[channel]
+        rows_with = np.bincount(counts.indices, minlength=counts.shape[1])
+        return dict(zip(self.counts.names[channel].tolist(), rows_with.tolist(), strict=True))
+
     def calibration(self, logits: NDArray[np.float64], rows: NDArray[np.int64]) -> Calibration:
         """That of the paragraph model, from its held-out logits of every row; the foremost of the given rows count."""
         rows = rows[foremost(self.data, rows)]

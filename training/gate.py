@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import Tagger
-from classifier.thresholds import MODES
 from training.data import Dataset
-from training.evaluate import Judgements
-from training.figures import confusion, f1_scores, macro_f1, middle, resamples
+from training.evaluate import Judgements, as_used
+from training.figures import f1_scores, macro_f1, middle, resamples
 
 RECORD_FILE: Final = "judgements.npz"
 _TELLING: Final = 40  # characters from which on a paragraph gives away that its site was seen
@@ -35,7 +34,7 @@ class Record:
 
     @classmethod
     def of(cls, data: Dataset, judgements: Judgements) -> Self:
-        probabilities = as_used(data, judgements)
+        probabilities = as_used(judgements)
         judged = ~np.isnan(probabilities[:, 0])
         guesses = np.where(judged, np.nan_to_num(probabilities).argmax(axis=1), _UNJUDGED)
         keys, first = np.unique(row_keys(data), return_index=True)
@@ -92,15 +91,6 @@ def groups_of_rows(data: Dataset) -> NDArray[np.str_]:
     return np.repeat([document.group for document in data.documents], np.diff(data.starts))
 
 
-def as_used(data: Dataset, judgements: Judgements) -> NDArray[np.float64]:
-    """Probabilities of the rows of whole pages, each in the mode that a tagger would choose: that which sees most."""
-    out = np.full((data.n_rows, len(data.labels)), np.nan)
-    for mode in MODES:
-        found = judgements[mode]["page"]
-        out = np.where(np.isnan(found), out, found)
-    return out
-
-
 @dataclass(frozen=True)
 class Comparison:
     """A new model beside the one in use.
@@ -113,6 +103,7 @@ class Comparison:
         left_out: held-out rows that can't be compared fairly.
         flattered: whether the model in use may have been fitted on rows that are compared, because nothing is recorded.
         new, old: the macro-F1 of each.
+        by_label: the F1 of each for each label that occurs or was guessed.
         interval: the middle 95 % of new − old over resamples of groups; None where there is one group only.
     """
 
@@ -125,6 +116,7 @@ class Comparison:
     flattered: bool
     new: float
     old: float
+    by_label: dict[str, tuple[float, float]]
     interval: tuple[float, float] | None
 
     @property
@@ -158,7 +150,7 @@ def compare(
     """
     if set(tagger.labels) != set(data.labels):
         return f"not compared with {name}, {role}: it has other labels, {', '.join(tagger.labels)}"
-    probabilities = as_used(data, judgements)
+    probabilities = as_used(judgements)
     judged = ~np.isnan(probabilities[:, 0])
     recorded = np.zeros(data.n_rows, bool)
     guesses = np.full(data.n_rows, _UNJUDGED, np.int16)
@@ -178,6 +170,7 @@ def compare(
     new, y, k = probabilities[rows].argmax(axis=1), data.y[rows], len(data.labels)
     place, times = resamples(groups_of_rows(data)[rows])
     tables = np.stack([_by_group(place, times.shape[1], y, guess, k) for guess in (new, old[rows])])
+    whole = tables.sum(axis=1).reshape(2, k, k)
     interval = None
     if times.shape[1] > 1:
         scores = np.nanmean(f1_scores((times @ tables).reshape(2, -1, k, k)), axis=-1)
@@ -191,8 +184,13 @@ def compare(
         recorded=int(recorded.sum()),
         left_out=int((judged & ~rows).sum()),
         flattered=flattered,
-        new=round(macro_f1(confusion(y, new, k)), 4),
-        old=round(macro_f1(confusion(y, old[rows], k)), 4),
+        new=round(macro_f1(whole[0]), 4),
+        old=round(macro_f1(whole[1]), 4),
+        by_label={
+            label: (round(float(one), 4), round(float(other), 4))
+            for label, one, other in zip(data.labels, *f1_scores(whole), strict=True)
+            if not np.isnan([one, other]).any()
+        },
         interval=interval,
     )
 

@@ -1,9 +1,10 @@
 """From files of labelled rows to a model folder."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,13 @@ from threadpoolctl import threadpool_limits
 
 from classifier import BoilertagError, RowError, Tagger, folder
 from classifier.folder import MANIFEST_FILE, MODEL_FILE, Model, model_name
-from training import evaluate, fit, versions
+from training import evaluate, fit, report, versions
 from training.corrections import NONE, Corrections
 from training.data import Dataset, Document, folds, load
 from training.evaluate import Judgements
 from training.fit import Learner, Progress, Settings
 from training.gate import RECORD_FILE, Comparison, Record, compare
-from training.learning import learning_curve
+from training.learning import learning_curve, outlook
 from training.update import OnBase
 from training.versions import Version
 
@@ -46,7 +47,18 @@ def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = T
     Raises:
         RowError: there are too few groups to hold any out.
     """
-    return fit_and_judge(data, settings, say, figures=figures, with_curve=with_curve)[0]
+    return fit_and_judge(data, settings, say, figures=figures, with_curve=with_curve).model
+
+
+class Fitted(NamedTuple):
+    """A model, what fitted it, and what was said of each row by models like it that had not seen its group; fold −1 was
+    not judged.
+    """
+
+    model: Model
+    learner: Learner
+    fold_of: NDArray[np.int64]
+    judgements: Judgements | None
 
 
 def fit_and_judge(
@@ -58,7 +70,7 @@ def fit_and_judge(
     seen: NDArray[np.bool_] | None = None,
     figures: bool = True,
     with_curve: bool = False,
-) -> tuple[Model, Judgements | None]:
+) -> Fitted:
     """Does what ``train`` does, and gives the judgements too, where there are any.
 
     With a base, the data's labels must be its labels; rows that it has ``seen`` are learnt from, but not judged.
@@ -76,7 +88,7 @@ def fit_and_judge(
         learner = OnBase(data, settings, base) if base else Learner(data, settings)
         model = fit.fit(learner, fold_of, say)
         if not figures:
-            return model, None
+            return Fitted(model, learner, fold_of, None)
         # What is weighed down teaches, but is not what the model is for.
         weights = np.array([document.weight for document in data.documents])
         judged = weights == weights.max()
@@ -94,7 +106,7 @@ def fit_and_judge(
         manifest = {**model.manifest, "held_out": held_out}
         if with_curve:
             manifest["learning_curve"] = learning_curve(data, fold_of, settings, judgements, say, learner)
-    return replace(model, manifest=manifest), judgements
+    return Fitted(replace(model, manifest=manifest), learner, fold_of, judgements)
 
 
 def _in_brief(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,12 +132,15 @@ class Outcome:
         version: where it lies.
         compared: with the model in use; or why not.
         refused: why it did not take that one's place; None where it did.
+        html, json: the report.
     """
 
     model: Model
     version: Version
     compared: Comparison | str
     refused: str | None
+    html: bytes
+    json: bytes
 
 
 def retrain(
@@ -139,6 +154,8 @@ def retrain(
     with_curve: bool = False,
     force: str | None = None,
     kept: int = versions.KEPT,
+    files: Sequence[Mapping[str, Any]] = (),
+    findings: Sequence[Mapping[str, Any]] = (),
 ) -> Outcome:
     """Fits a model, which takes the place of the one in a folder unless it is worse. The folder must be locked.
 
@@ -152,6 +169,8 @@ def retrain(
         with_curve: whether to judge by how much it has learnt from too.
         force: why it should take the place even if it is worse, or not judged.
         kept: how many versions are kept beside the one in use.
+        files: what was read, for the report.
+        findings: of the checks, for the report.
 
     Raises:
         RowError: the data can't be learnt from.
@@ -169,7 +188,7 @@ def retrain(
             f"{target} has a model in use, and without figures the new one can't be compared with it: "
             "leave --no-figures away, or say why with --force"
         )
-    model, judgements = fit_and_judge(
+    fitted = fit_and_judge(
         data,
         settings,
         say,
@@ -178,6 +197,7 @@ def retrain(
         figures=figures,
         with_curve=with_curve,
     )
+    model, learner, fold_of, judgements = fitted
     raw, manifest = folder.pack(model)
     compared: Comparison | str = "there was no model in use to compare with"
     if rival and rival.name == model_name(manifest):
@@ -188,17 +208,35 @@ def retrain(
         compared = f"not compared with {rival.name}, {role}: not judged"
     worse = isinstance(compared, Comparison) and compared.worse
     refused = str(compared) if worse and force is None else None
-    if refused:
-        manifest[versions.REFUSED] = refused
-    elif worse or (in_use and not judgements):
-        manifest[versions.FORCED] = force
-    files = {MODEL_FILE: raw, MANIFEST_FILE: folder.manifest_file(manifest)}
+    forced = force if worse or (in_use and not judgements) else None
+    manifest |= {versions.REFUSED: refused} if refused else {versions.FORCED: forced} if forced else {}
+    with threadpool_limits(1):
+        learning = outlook(learner, fold_of, judgements, say) if judgements else None
+    say("writing the report")
+    told = report.describe(
+        model,
+        learner,
+        name=model_name(manifest),
+        files=files,
+        findings=findings,
+        judgements=judgements,
+        learning=learning,
+        compared=compared,
+        refused=refused,
+        forced=forced,
+    )
+    written = {
+        MODEL_FILE: raw,
+        MANIFEST_FILE: folder.manifest_file(manifest),
+        report.JSON_FILE: (json.dumps(told, indent=2) + "\n").encode(),
+        report.HTML_FILE: report.html(told).encode("utf-8", "replace"),
+    }
     if judgements:
-        files[RECORD_FILE] = Record.of(data, judgements).packed()
-    version = versions.keep(target, files)
+        written[RECORD_FILE] = Record.of(data, judgements).packed()
+    version = versions.keep(target, written)
     if refused:
         versions.prune(target, max(kept, 1))
     else:
         versions.use(target, version.name)
         versions.prune(target, kept)
-    return Outcome(model, version, compared, refused)
+    return Outcome(model, version, compared, refused, written[report.HTML_FILE], written[report.JSON_FILE])

@@ -44,7 +44,7 @@ def rows(base: Model, unseen: list[Document]) -> Dataset:
 
 @pytest.fixture(scope="module")
 def taught(base: Model, rows: Dataset) -> Model:
-    return fit_and_judge(rows, SETTINGS, quiet, base=base, figures=False)[0]
+    return fit_and_judge(rows, SETTINGS, quiet, base=base, figures=False).model
 
 
 def test_what_is_learnt_is_known_and_the_rest_is_not_forgotten(base: Model, taught: Model, small: Dataset) -> None:
@@ -62,7 +62,7 @@ def test_what_is_learnt_is_known_and_the_rest_is_not_forgotten(base: Model, taug
 
 def test_what_the_rows_do_not_speak_of_stays_as_it_was(base: Model, rows: Dataset) -> None:
     rows = dataset(rows.documents[:3], base.labels)
-    taught, _ = fit_and_judge(rows, SETTINGS, quiet, base=base, figures=False)
+    taught = fit_and_judge(rows, SETTINGS, quiet, base=base, figures=False).model
     old, new = base.paragraph, taught.paragraph
     assert np.array_equal(old.shape, new.shape)
     assert np.array_equal(old.intercept, new.intercept)
@@ -84,7 +84,7 @@ def test_the_manifest_names_the_base_and_what_became_of_the_context(base: Model,
         for document in rows.documents
         for paragraph, label in zip(document.paragraphs, document.labels, strict=True)
     ]
-    kept, _ = fit_and_judge(dataset(alone, base.labels), SETTINGS, quiet, base=base, figures=False)
+    kept = fit_and_judge(dataset(alone, base.labels), SETTINGS, quiet, base=base, figures=False).model
     assert kept.manifest["context"] == {"text": "as in the base", "html": "as in the base"}
     assert kept.text_passes is base.text_passes
     without = train(dataset(alone), SETTINGS, quiet, figures=False)
@@ -93,12 +93,12 @@ def test_the_manifest_names_the_base_and_what_became_of_the_context(base: Model,
 
 
 def test_the_same_base_and_rows_give_the_same_bytes(base: Model, taught: Model, rows: Dataset) -> None:
-    again, _ = fit_and_judge(rows, SETTINGS, quiet, base=base, figures=False)
+    again = fit_and_judge(rows, SETTINGS, quiet, base=base, figures=False).model
     assert folder.pack(again) == folder.pack(taught)
 
 
 def test_more_weight_moves_further(base: Model, taught: Model, rows: Dataset) -> None:
-    heavy, _ = fit_and_judge(replace(rows, weights=rows.weights * 10), SETTINGS, quiet, base=base, figures=False)
+    heavy = fit_and_judge(replace(rows, weights=rows.weights * 10), SETTINGS, quiet, base=base, figures=False).model
     old = base.paragraph.weights[: base.paragraph.n_words]
 
     def moved(model: Model) -> float:
