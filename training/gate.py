@@ -132,7 +132,7 @@ class Comparison:
         told += f", on the same {self.rows:,} held-out rows of {self.groups:,} groups"
         if self.interval:
             told += f" (difference {self.new - self.old:+.3f}, 95 % {self.interval[0]:+.3f} to {self.interval[1]:+.3f})"
-        return told
+        return f"{told}; nothing is recorded of what it was fitted on, maybe these rows" if self.flattered else told
 
 
 def compare(

@@ -197,13 +197,17 @@ def _data(report: Mapping[str, Any]) -> Iterator[str]:
     data = report["data"]
     yield "<h2>Data</h2>"
     head = ("file", "rows", "documents", "groups")
-    yield _table(head, ([file.get(key, "") for key in head] for file in report["files"]))
+    yield _table(head, ([_told(file.get(key)) for key in head] for file in report["files"]))
     total = data["paragraphs"]
     for name, by in (("label", "by_label"), ("language", "by_lang")):
         rows = ([which or "not given", f"{n:,}", _bar(n / total, f"{n / total:.1%}")] for which, n in data[by].items())
         yield _table([name, "rows", "share"], rows)
     context = ", ".join(f"{MODE_NAMES[mode]}: {told}" for mode, told in report["context"].items())
     yield f"<p>{total:,} rows in {data['documents']:,} documents. Context model: {escape(context)}.</p>"
+
+
+def _told(value: object) -> str:
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Fitting on top of a model: a few rows teach it, and nothing is forgotten.
+"""Fitting on top of a model: a few rows teach it, and little is forgotten.
 
 The data that the base was fitted on are not there any more, but its weights tell of them. So the new weights are those
 most probable given the rows and a normal prior around the base's: logistic regression of which only the *difference*

@@ -1,4 +1,4 @@
-"""Rows learnt on top of a model: they help where they are from, and nothing is forgotten."""
+"""Rows learnt on top of a model: they help where they are from, and the rest is not forgotten."""
 
 from dataclasses import replace
 from pathlib import Path
