@@ -35,7 +35,7 @@ def fill_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--base",
         metavar="MODEL",
-        help='learn the rows on top of a model, "default" or a model folder, so that few rows help and nothing is '
+        help='learn the rows on top of a model, "default" or a model folder, so that few rows help and little is '
         "forgotten; the labels are the base's, and --weights say how much the rows count against what it knows",
     )
     parser.add_argument(
@@ -60,7 +60,7 @@ def fill_train(parser: argparse.ArgumentParser) -> None:
 
 
 def train(args: argparse.Namespace) -> int:
-    from classifier.folder import read as read_model
+    from classifier.folder import read_manifest
     from classifier.tagger import DEFAULT_MODEL
     from training import versions
     from training.corrections import NONE, read_corrections
@@ -74,10 +74,12 @@ def train(args: argparse.Namespace) -> int:
         raise BoilertagError(f"--weights: {len(args.files)} files need as many weights above 0")
     if args.force is not None and not args.force.strip():
         raise BoilertagError("--force: say why")
+    if args.report and not args.report.absolute().parent.is_dir():
+        raise BoilertagError(f"--report: {args.report.parent}: no such folder")
     corrections = read_corrections(args.corrections) if args.corrections else NONE
     with versions.locked(args.output):
         base = (DEFAULT_MODEL if args.base == "default" else Path(args.base)) if args.base else None
-        labels = read_model(base).labels if base else None
+        labels = read_manifest(base)["labels"] if base else None
         documents, files = [], []
         for path, weight in zip(args.files, weights, strict=True):
             found = read([path], [weight], args.group, _say, corrections)

@@ -58,6 +58,10 @@ def _data(manifest: _Manifest) -> Iterator[str]:
         ([f"`{label}`", f"{n:,}", f"{n / total:.1%}"] for label, n in data["by_label"].items()),
     )
     yield f"{total:,} paragraphs of {data['documents']:,} documents; fingerprint `{data['fingerprint'][:16]}`."
+    if base := manifest.get("base"):
+        yield f"Learnt on top of `{base[:12]}`."
+    if forced := manifest.get("forced"):
+        yield f"Took another model's place without the gate's consent: {forced}"
     yield f"Settings: {_pairs(manifest.get('settings', {}))}. Versions: {_pairs(manifest.get('versions', {}))}."
     yield ""
 

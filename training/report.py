@@ -182,7 +182,7 @@ def _verdict(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"{compared['old']:.3f}, difference {compared['difference']:+.3f}"
     yield f"(95 % {low:+.3f} to {high:+.3f}).</p>" if low is not None else "(one group: no interval).</p>"
     f1 = ([label, *(number(value) for value in pair)] for label, pair in compared["by_label"].items())
-    yield _table(["F1", "new", compared["role"]], f1)
+    yield _table(["F1", "new", compared["model"]], f1)
     if compared["recorded"]:
         yield f"<p class=soft>On {compared['recorded']:,} of these rows the other was judged when they were held out"
         yield "from it.</p>"

@@ -180,9 +180,9 @@ def retrain(
     """
     in_use = versions.current(target)
     below = versions.current(base) if base else None
-    other, role = (target, "which is in use") if in_use else (base, "the base")
-    rival = in_use or below
-    tagger = Tagger.load(other) if rival else None
+    on_top_of = folder.read(base) if base else None
+    rival, role = (in_use, "which is in use") if in_use else (below, "the base")
+    tagger = Tagger.load(target) if in_use else Tagger(on_top_of) if on_top_of else None
     if in_use and not figures and force is None:
         raise BoilertagError(
             f"{target} has a model in use, and without figures the new one can't be compared with it: "
@@ -192,7 +192,7 @@ def retrain(
         data,
         settings,
         say,
-        base=folder.read(base) if base else None,
+        base=on_top_of,
         seen=record.seen_groups(data) if below and (record := Record.read(below.folder)) else None,
         figures=figures,
         with_curve=with_curve,

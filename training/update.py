@@ -43,6 +43,8 @@ def fit_difference(
         An array of shape (n_features, n_labels).
     """
     shape = features.shape[1], given.shape[1]
+    if not shape[0]:
+        return np.zeros(shape)
     truth = np.arange(given.shape[1]) == y[:, None]
     pull = c * weights
     transposed = features.T.tocsr() if sparse.issparse(features) else features.T

@@ -84,6 +84,29 @@ def test_models_lists_versions_and_goes_back(tmp_path: Path, capsys: pytest.Capt
         assert (status, len(err.splitlines())) == (1, 1)
 
 
+def test_train_on_top_of_the_default_model(tmp_path: Path, capsys: pytest.CaptureFixture[str], tagger: Tagger) -> None:
+    source, model, report = labelled(tmp_path / "rows.jsonl"), tmp_path / "model", tmp_path / "report.json"
+    command = ["train", source, "--base", "default", "-o", model, "--folds", 3, "--report", report]
+    status, out, _ = run(capsys, *command)
+    assert status == 0
+    assert "the base, on the same 40 held-out rows of 8 groups" in out
+    manifest = json.loads((model / "model.json").read_text("utf-8"))
+    assert manifest["base"] == tagger.manifest["sha256"]
+    assert (manifest["labels"], manifest["context"]["text"]) == (list(tagger.labels), "fitted")
+    assert json.loads(report.read_text("utf-8"))["files"] == [
+        {"file": str(source), "rows": 40, "documents": 8, "groups": 8}
+    ]
+    source.write_text(source.read_text("utf-8").replace("navigation", "menu"), "utf-8")
+    for argv, says in (
+        (command, "'menu', which the model has not"),
+        ([*command[:3], tmp_path / "gone", *command[4:]], "no such file"),
+        ([*command[:-1], tmp_path / "gone" / "report.html"], "no such folder"),
+    ):
+        status, _, err = run(capsys, *argv)
+        assert status == 1
+        assert says in err.splitlines()[-1]
+
+
 def test_an_unjudged_model_replaces_none_without_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, model = labelled(tmp_path / "rows.jsonl"), tmp_path / "model"
     command = ["train", source, "-o", model, "--folds", 3, "--no-figures"]
