@@ -135,21 +135,34 @@ class Comparison:
         return f"{told}; nothing is recorded of what it was fitted on, maybe these rows" if self.flattered else told
 
 
-def compare(
-    data: Dataset, judgements: Judgements, name: str, role: str, tagger: Tagger, record: Record | None
-) -> Comparison | str:
-    """The new model, by its held-out judgements, beside the one in use; or why they can't be compared.
+@dataclass(frozen=True)
+class Rival:
+    """What a new model is compared with.
+
+    Attributes:
+        name: of the model.
+        role: what it is: in use, or the base.
+        tagger: the model.
+        record: of the rows that it was fitted on; None where it has none.
+    """
+
+    name: str
+    role: str
+    tagger: Tagger
+    record: Record | None
+
+
+def compare(data: Dataset, judgements: Judgements, rival: Rival) -> Comparison | str:
+    """The new model, by its held-out judgements, beside another; or why they can't be compared.
 
     Args:
         data: what the new model was fitted on.
         judgements: of it, on held-out rows.
-        name: of the model in use.
-        role: what it is: in use, or the base.
-        tagger: the model in use.
-        record: of the rows that it was fitted on; None where it has none.
+        rival: the other.
     """
+    tagger, record = rival.tagger, rival.record
     if set(tagger.labels) != set(data.labels):
-        return f"not compared with {name}, {role}: it has other labels, {', '.join(tagger.labels)}"
+        return f"not compared with {rival.name}, {rival.role}: it has other labels, {', '.join(tagger.labels)}"
     probabilities = as_used(judgements)
     judged = ~np.isnan(probabilities[:, 0])
     recorded = np.zeros(data.n_rows, bool)
@@ -177,8 +190,8 @@ def compare(
         low, high = middle(scores[0] - scores[1])
         interval = round(float(low), 4), round(float(high), 4)
     return Comparison(
-        model=name,
-        role=role,
+        model=rival.name,
+        role=rival.role,
         rows=int(rows.sum()),
         groups=times.shape[1],
         recorded=int(recorded.sum()),

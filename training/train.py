@@ -17,7 +17,7 @@ from training.corrections import NONE, Corrections
 from training.data import Dataset, Document, folds, load
 from training.evaluate import Judgements
 from training.fit import Learner, Progress, Settings
-from training.gate import RECORD_FILE, Comparison, Record, compare
+from training.gate import RECORD_FILE, Comparison, Record, Rival, compare
 from training.learning import learning_curve, outlook
 from training.update import OnBase
 from training.versions import Version
@@ -149,11 +149,11 @@ def retrain(
     settings: Settings,
     say: Progress,
     *,
+    kept: int,
     base: Path | None = None,
     figures: bool = True,
     with_curve: bool = False,
     force: str | None = None,
-    kept: int = versions.KEPT,
     files: Sequence[Mapping[str, Any]] = (),
     findings: Sequence[Mapping[str, Any]] = (),
 ) -> Outcome:
@@ -164,11 +164,11 @@ def retrain(
         data: what to fit it on.
         settings: of fitting.
         say: told of the progress.
+        kept: how many versions are kept beside the one in use.
         base: the folder of a model to fit on top of, whose labels the data have, in its order.
         figures: whether to judge it on held-out groups.
         with_curve: whether to judge by how much it has learnt from too.
         force: why it should take the place even if it is worse, or not judged.
-        kept: how many versions are kept beside the one in use.
         files: what was read, for the report.
         findings: of the checks, for the report.
 
@@ -178,34 +178,31 @@ def retrain(
         BoilertagError: there is a model in use, and without figures nothing to compare it by.
         OSError: the model can't be written; the one in use is as it was.
     """
-    in_use = versions.current(target)
-    below = versions.current(base) if base else None
     on_top_of = folder.read(base) if base else None
-    rival, role = (in_use, "which is in use") if in_use else (below, "the base")
-    tagger = Tagger.load(target) if in_use else Tagger(on_top_of) if on_top_of else None
+    rival = _rival(target, "which is in use") or (_rival(base, "the base") if base else None)
+    in_use = versions.current(target)
     if in_use and not figures and force is None:
         raise BoilertagError(
             f"{target} has a model in use, and without figures the new one can't be compared with it: "
             "leave --no-figures away, or say why with --force"
         )
-    fitted = fit_and_judge(
+    below = versions.current(base) if base else None
+    record = Record.read(below.folder) if below else None
+    model, learner, fold_of, judgements = fit_and_judge(
         data,
         settings,
         say,
         base=on_top_of,
-        seen=record.seen_groups(data) if below and (record := Record.read(below.folder)) else None,
+        seen=record.seen_groups(data) if record else None,
         figures=figures,
         with_curve=with_curve,
     )
-    model, learner, fold_of, judgements = fitted
     raw, manifest = folder.pack(model)
     compared: Comparison | str = "there was no model in use to compare with"
     if rival and rival.name == model_name(manifest):
         compared = "the model in use has the same weights"
-    elif rival and tagger and judgements:
-        compared = compare(data, judgements, rival.name, role, tagger, Record.read(rival.folder))
     elif rival:
-        compared = f"not compared with {rival.name}, {role}: not judged"
+        compared = compare(data, judgements, rival) if judgements else f"not compared with {rival.name}: not judged"
     worse = isinstance(compared, Comparison) and compared.worse
     refused = str(compared) if worse and force is None else None
     forced = force if worse or (in_use and not judgements) else None
@@ -240,3 +237,9 @@ def retrain(
         versions.use(target, version.name)
         versions.prune(target, kept)
     return Outcome(model, version, compared, refused, written[report.HTML_FILE], written[report.JSON_FILE])
+
+
+def _rival(path: Path, role: str) -> Rival | None:
+    """The model in a folder, to compare another with; None where there is none."""
+    version = versions.current(path)
+    return Rival(version.name, role, Tagger.load(path), Record.read(version.folder)) if version else None

@@ -25,7 +25,6 @@ from classifier.folder import MANIFEST_FILE, MODEL_FILE, VERSIONS_FOLDER, model_
 from classifier.thresholds import MODES
 
 _FILES: Final = (MANIFEST_FILE, MODEL_FILE)  # in the order in which they are replaced
-KEPT: Final = 10  # versions beside the one in use, where nothing else is said
 # What a manifest may say beside what the model itself is.
 FORCED: Final = "forced"  # why the model took another's place although it was found to be worse
 REFUSED: Final = "refused"  # why it did not

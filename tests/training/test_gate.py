@@ -21,7 +21,7 @@ SETTINGS = Settings(min_count=(2, 2), inner_folds=3)
 
 def into(target: Path, documents: list[Document], **options: object) -> Outcome:
     with versions.locked(target):
-        return retrain(target, dataset(documents), SETTINGS, lambda text: None, **options)
+        return retrain(target, dataset(documents), SETTINGS, lambda text: None, kept=3, **options)
 
 
 LABELS = ("content", "appeal", "navigation")

@@ -67,7 +67,7 @@ def outcome(pages: list[Document], tmp_path_factory: pytest.TempPathFactory) -> 
     }
     files = [{"file": "<s>.csv", "rows": 510, "documents": 30, "groups": None}]
     with versions.locked(target):
-        return retrain(target, dataset(evil), SETTINGS, lambda text: None, files=files, findings=[finding])
+        return retrain(target, dataset(evil), SETTINGS, lambda text: None, kept=3, files=files, findings=[finding])
 
 
 def test_the_page_is_whole_and_loads_nothing(outcome: Outcome) -> None:
@@ -120,6 +120,6 @@ def test_the_same_training_gives_the_same_report(outcome: Outcome, tmp_path: Pat
     reports = []
     for name in "one", "two":
         with versions.locked(tmp_path / name):
-            found = retrain(tmp_path / name, data, SETTINGS, lambda text: None)
+            found = retrain(tmp_path / name, data, SETTINGS, lambda text: None, kept=3)
         reports.append((found.html, found.json, (tmp_path / name / "model.json").read_bytes()))
     assert reports[0] == reports[1]

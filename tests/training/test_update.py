@@ -109,13 +109,13 @@ def test_more_weight_moves_further(base: Model, taught: Model, rows: Dataset) ->
 
 def into(target: Path, data: Dataset, base: Path) -> Outcome:
     with versions.locked(target):
-        return retrain(target, data, SETTINGS, quiet, base=base)
+        return retrain(target, data, SETTINGS, quiet, kept=3, base=base)
 
 
 def test_rows_that_the_base_has_seen_are_not_judged(small: Dataset, rows: Dataset, tmp_path: Path) -> None:
     base = tmp_path / "base"
     with versions.locked(base):
-        retrain(base, small, SETTINGS, quiet)
+        retrain(base, small, SETTINGS, quiet, kept=3)
     labels = folder.read(base).labels
     both = dataset([*small.documents, *rows.documents], labels)
     outcome = into(tmp_path / "model", both, base)
