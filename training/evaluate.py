@@ -57,7 +57,7 @@ def cross_validate(
     left_out: dict[tuple[int, ...], NDArray[np.bool_]] = {(f,): ~taught | (fold_of == f) for f in used}
     left_out |= {pair: ~taught | np.isin(dealt, pair) for pair in itertools.combinations(used, 2)}
     for documents in left_out.values():
-        _check_labels(data, ~data.rows_of(documents))
+        learner.check(~data.rows_of(documents))
     say(f"fitting {len(left_out)} paragraph models")
     logits = learner.logits(left_out)
     row_fold = np.repeat(fold_of, np.diff(data.starts))
@@ -72,7 +72,7 @@ def cross_validate(
             rows = (row_dealt == j) | ((row_dealt == k) & (row_fold < 0))
             held_out[rows] = logits[min(j, k), max(j, k)][rows]
         calibrating = data.rows_of(taught) & (row_fold >= 0) & (row_fold != k)
-        _check_labels(data, calibrating)
+        learner.check(calibrating)
         calibration = learner.calibration(held_out, np.flatnonzero(calibrating))
         held_out = calibration.apply(held_out)
         passes = learner.context_models(np.flatnonzero(taught & (fold_of != k)), held_out)
@@ -88,11 +88,6 @@ def cross_validate(
 
     joblib.Parallel(n_jobs=2, require="sharedmem")(map(joblib.delayed(judge_fold), used))
     return out
-
-
-def _check_labels(data: Dataset, rows: NDArray[np.bool_]) -> None:
-    if len(np.unique(data.y[rows])) < 2:
-        raise RowError("with a fold or two held out, no two labels are left to learn from; label more sites")
 
 
 def judged(data: Dataset, probabilities: NDArray[np.float64]) -> Judged:

@@ -316,6 +316,14 @@ class Learner:
         self.counts = count(data.texts)
         self._judged: dict[bytes, NDArray[np.float64]] = {}
 
+    def check(self, rows: NDArray[np.bool_]) -> None:
+        """
+        Raises:
+            RowError: nothing can be learnt from these rows.
+        """
+        if len(np.unique(self.data.y[rows])) < 2:
+            raise RowError("with a fold or two held out, no two labels are left to learn from; label more sites")
+
     def paragraph_model(self, rows: NDArray[np.bool_]) -> Weights:
         """
         Raises:

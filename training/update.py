@@ -80,6 +80,9 @@ class OnBase(Learner):
             for place, names in zip(places, self.counts.names.values(), strict=True)
         ]
 
+    def check(self, rows: NDArray[np.bool_]) -> None:
+        """Any rows will do: the base knows all labels."""
+
     def paragraph_model(self, rows: NDArray[np.bool_]) -> Weights:
         base, settings = self._base.paragraph, self.settings
         channels = [

@@ -97,6 +97,13 @@ def test_the_same_base_and_rows_give_the_same_bytes(base: Model, taught: Model, 
     assert folder.pack(again) == folder.pack(taught)
 
 
+def test_rows_of_one_label_will_do(base: Model) -> None:
+    cries = [Document((Paragraph(cry),), ("ad_notice",), cry, 1.0, {}) for cry in CRIES]
+    fitted = fit_and_judge(dataset(cries, base.labels), SETTINGS, quiet, base=base)
+    assert fitted.model.manifest["held_out"]["text"]["rows"] == len(CRIES)
+    assert fitted.model.manifest["context"]["text"] == "as in the base"
+
+
 def test_more_weight_moves_further(base: Model, taught: Model, rows: Dataset) -> None:
     heavy = fit_and_judge(replace(rows, weights=rows.weights * 10), SETTINGS, quiet, base=base, figures=False).model
     old = base.paragraph.weights[: base.paragraph.n_words]
