@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -189,3 +190,30 @@ def test_a_change_broken_off_between_the_two_files_is_read_whole_and_ended(model
     of_version = tmp_path / "versions" / first / MODEL_FILE
     assert (tmp_path / MODEL_FILE).read_bytes() == of_version.read_bytes()
     assert json.loads((tmp_path / MANIFEST_FILE).read_bytes())["sha256"][:12] == first != second
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_readers_meet_a_whole_model_while_others_take_its_place(models: list[Model], tmp_path: Path, kept: int) -> None:
+    put(tmp_path, models[0])
+    done = threading.Event()
+    seen: set[object] = set()
+    failed: list[Exception] = []
+
+    def read() -> None:
+        while not done.is_set() and not failed:
+            try:
+                seen.add(note(tmp_path))
+            except ModelError as error:
+                failed.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for i in range(30):
+            put(tmp_path, models[i % len(models)])
+            versions.prune(tmp_path, kept)
+    finally:
+        done.set()
+        reader.join(30)
+    assert failed == []
+    assert len(seen) > 1
