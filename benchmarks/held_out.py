@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import Tagger, folder
-from classifier.folder import Model
+from classifier.folder import MANIFEST_FILE, Model
 from classifier.rows import read_rows
 from training import train
 from training.data import Dataset, Document, dataset, folds, load
@@ -85,10 +85,10 @@ class Corpus:
         for source in _SOURCES:
             digest.update((_ROOT / source).read_bytes())
         target = cache / f"without-{k + 1}-{digest.hexdigest()[:12]}"
-        if not target.exists():
+        if not (target / MANIFEST_FILE).exists():
             say(f"fitting on all but fold {k + 1} of {N_FOLDS}: {data.n_rows} rows")
             cache.mkdir(parents=True, exist_ok=True)
-            train.replace_folder(train.train(data, settings, say, figures=False), target)
+            folder.write(train.train(data, settings, say, figures=False), target)
         return folder.read(target)
 
     @cached_property

@@ -3,14 +3,21 @@
 Reading can run no code. The file's hash must be the manifest's; the pickle inside may name only the globals that plain
 arrays need; arrays of objects, which would hold a pickle of their own, are refused; and nothing is unpacked past
 ``MAX_UNPACKED`` bytes.
+
+Where a folder keeps versions, ``versions/<name>`` is a model folder too, for each of them. A version takes the folder's
+place by its manifest, which says by its hash which model file goes with it: the one beside it or, for the instant until
+that is replaced too, the version's own. So there is a whole model to read at any moment.
 """
 
+import errno
 import hashlib
 import io
 import json
 import os
+import re
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +34,9 @@ from classifier.kernel import Weights
 FORMAT_VERSION: Final = 2
 MODEL_FILE: Final = "model.joblib"
 MANIFEST_FILE: Final = "model.json"
+VERSIONS_FOLDER: Final = "versions"
 MAX_UNPACKED: Final = 1 << 30
+_READS: Final = 3  # of a folder whose model is replaced while it is read
 
 
 @dataclass(frozen=True)
@@ -59,32 +68,47 @@ def _plain(model: Model) -> dict[str, Any]:
     }
 
 
-def write(model: Model, folder: Path) -> None:
-    """Writes the model into a new folder, or over an old one's files, each file whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+def pack(model: Model) -> tuple[bytes, dict[str, Any]]:
+    """What the model's two files hold: the bytes of one, the content of the other."""
     packed = io.BytesIO()
     joblib.dump(_plain(model), packed, compress=("zlib", 9))
     raw = packed.getvalue()
-    manifest = {
+    own = {
         "format_version": FORMAT_VERSION,
         "labels": list(model.labels),
         "sha256": hashlib.sha256(raw).hexdigest(),
-        **{key: value for key, value in model.manifest.items() if key not in ("format_version", "labels", "sha256")},
     }
+    return raw, {**own, **model.manifest, **own}  # in this order
+
+
+def manifest_file(manifest: Mapping[str, Any]) -> bytes:
+    """A manifest as the bytes of its file."""
+    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write(model: Model, folder: Path) -> None:
+    """Writes the model into a new folder, or over an old one's files, each file whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    raw, manifest = pack(model)
     _write_whole(folder / MODEL_FILE, raw)
-    _write_whole(folder / MANIFEST_FILE, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
+    _write_whole(folder / MANIFEST_FILE, manifest_file(manifest))
 
 
 def _write_whole(path: Path, raw: bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(draft, raw)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_synced(path: Path, raw: bytes) -> None:
+    """Writes a file, and waits until the disk has it."""
+    with path.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class _PlainArray(numpy_pickle.NumpyArrayWrapper):  # type: ignore[misc]
@@ -120,22 +144,27 @@ def _unpack(raw: bytes) -> Any:
     return _PlainUnpickler("", io.BytesIO(plain), ensure_native_byte_order=True).load()
 
 
+def model_name(manifest: Mapping[str, Any]) -> str:
+    """What a model is called for short, and its version's folder."""
+    return str(manifest["sha256"])[:12]
+
+
 def read(folder: Path) -> Model:
-    """Reads a model folder.
+    """Reads a model folder, whole even while another model takes its place.
 
     Raises:
         ModelError: a file is missing, changed, of another format version, or holds what no model holds.
     """
     try:
-        manifest = json.loads((folder / MANIFEST_FILE).read_bytes())
-        raw = (folder / MODEL_FILE).read_bytes()
+        manifest = read_manifest(folder)
+        raw = _model_file(folder, manifest)
+        for _ in range(_READS - 1):
+            if raw is not None or (now := read_manifest(folder)) == manifest:
+                break
+            manifest, raw = now, _model_file(folder, now)
     except OSError as error:
         raise ModelError(f"{folder} is no model folder: {error.strerror}: {error.filename}") from None
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{folder / MANIFEST_FILE} is not JSON: {error}") from None
-    if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
-        raise ModelError(f"{folder / MANIFEST_FILE}: format_version must be {FORMAT_VERSION}; train the model anew")
-    if hashlib.sha256(raw).hexdigest() != manifest.get("sha256"):
+    if raw is None:
         raise ModelError(f"{folder / MODEL_FILE} is not the file that its manifest names (sha256 differs)")
     try:
         return _build(_unpack(raw), manifest)
@@ -143,6 +172,42 @@ def read(folder: Path) -> Model:
         raise ModelError(f"{folder / MODEL_FILE} refused: {error}") from None
     except Exception as error:  # a damaged pickle can raise anything
         raise ModelError(f"{folder / MODEL_FILE} can't be read: {type(error).__name__}: {error}") from None
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest alone.
+
+    Raises:
+        OSError: there is none.
+        ModelError: it is none of this format.
+    """
+    raw = (folder / MANIFEST_FILE).read_bytes()
+    try:
+        manifest = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{folder / MANIFEST_FILE} is not JSON: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
+        raise ModelError(f"{folder / MANIFEST_FILE}: format_version must be {FORMAT_VERSION}; train the model anew")
+    if not re.fullmatch("[0-9a-f]{64}", str(manifest.get("sha256"))):  # which names a folder too
+        raise ModelError(f"{folder / MANIFEST_FILE}: sha256 is {manifest.get('sha256')!r}, no hash")
+    return manifest
+
+
+def _model_file(folder: Path, manifest: Mapping[str, Any]) -> bytes | None:
+    """The model file that a manifest names: the one beside it, or its version's; None where neither is it.
+
+    Raises:
+        OSError: there is none, or it can't be read.
+    """
+    raw = None
+    for place in (folder, folder / VERSIONS_FOLDER / model_name(manifest)):
+        with suppress(FileNotFoundError):
+            raw = (place / MODEL_FILE).read_bytes()
+            if hashlib.sha256(raw).hexdigest() == manifest["sha256"]:
+                return raw
+    if raw is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / MODEL_FILE))
+    return None
 
 
 def _build(plain: dict[str, Any], manifest: Mapping[str, Any]) -> Model:

@@ -1,11 +1,12 @@
 """What is said of paragraphs to programs: plain containers for JSON, whose types are the API's documentation too."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NotRequired
+from collections.abc import Sequence
+from typing import Final, NotRequired
 
 from typing_extensions import TypedDict  # Pydantic reads typing's own from Python 3.12 on
 
 from classifier import Explanation, Keep, Paragraph, Tag
+from classifier.folder import model_name as model_name
 
 MAX_REASONS: Final = 20  # of a paragraph's own features, those that weigh most
 
@@ -68,11 +69,6 @@ class CleanAnswer(TypedDict):
     model: str
     text: str
     removed: list[Removed]
-
-
-def model_name(manifest: Mapping[str, Any]) -> str:
-    """The short name of a model."""
-    return str(manifest["sha256"])[:12]
 
 
 def removed(index: int, paragraph: Paragraph, tag: Tag) -> Removed:

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "clean": ("service.page_commands", "print what is left of a page when only content is kept"),
     "score": ("service.score_command", "score the paragraphs of files, or clean their documents"),
     "train": ("service.row_commands", "fit a model to labelled rows"),
+    "models": ("service.row_commands", "list the versions of a model, or go back to one"),
     "evaluate": ("service.row_commands", "judge a model, or the method, on labelled rows"),
     "card": ("service.card_command", "write a model's card, with plots"),
     "corpus": ("service.row_commands", "rebuild the labelled rows of public web pages"),

@@ -1,4 +1,4 @@
-"""The commands that work on files of labelled rows: train, evaluate, corpus."""
+"""The commands on files of labelled rows, and on the models that come of them: train, models, evaluate, corpus."""
 
 import argparse
 import json
@@ -32,36 +32,123 @@ def fill_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corrections", metavar="FILE", type=Path, help="labels to put right, as in datasets/corrections.tsv"
     )
+    parser.add_argument(
+        "--base",
+        metavar="MODEL",
+        help='learn the rows on top of a model, "default" or a model folder, so that few rows help and little is '
+        "forgotten; the labels are the base's, and --weights say how much the rows count against what it knows",
+    )
+    parser.add_argument(
+        "--force", metavar="REASON", help="replace the model in use even by a worse one; the manifest will say why"
+    )
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        help="write the report here too, which lies beside each version: HTML, or JSON if FILE ends in .json",
+    )
+    parser.add_argument(
+        "--keep-versions",
+        metavar="N",
+        type=_count,
+        default=10,
+        help="versions to keep in DIR/versions beside the one in use (default 10)",
+    )
     figures = parser.add_mutually_exclusive_group()
     figures.add_argument("--no-figures", action="store_true", help="do not judge held-out folds: several times faster")
     figures.add_argument("--learning-curve", action="store_true", help=f"{_LEARNING_CURVE}, for the manifest")
 
 
 def train(args: argparse.Namespace) -> int:
+    from classifier.folder import read_manifest
+    from classifier.tagger import DEFAULT_MODEL
+    from training import versions
     from training.corrections import NONE, read_corrections
     from training.data import dataset
     from training.fit import Settings
-    from training.train import read, replace_folder
-    from training.train import train as fit_and_judge
+    from training.report import HTML_FILE
+    from training.train import read, retrain
 
     weights = args.weights or [1.0] * len(args.files)
     if len(weights) != len(args.files) or min(weights) <= 0:
         raise BoilertagError(f"--weights: {len(args.files)} files need as many weights above 0")
+    if args.force is not None and not args.force.strip():
+        raise BoilertagError("--force: say why")
+    if args.report and not args.report.absolute().parent.is_dir():
+        raise BoilertagError(f"--report: {args.report.parent}: no such folder")
     corrections = read_corrections(args.corrections) if args.corrections else NONE
-    data = dataset(read(args.files, weights, args.group, _say, corrections))
-    with ProgressLine() as line:
-        model = fit_and_judge(
-            data,
-            Settings(inner_folds=args.folds),
-            line.step,
-            figures=not args.no_figures,
-            with_curve=args.learning_curve,
-        )
-    replace_folder(model, args.output)
+    with versions.locked(args.output):
+        base = (DEFAULT_MODEL if args.base == "default" else Path(args.base)) if args.base else None
+        labels = read_manifest(base)["labels"] if base else None
+        documents, files = [], []
+        for path, weight in zip(args.files, weights, strict=True):
+            found = read([path], [weight], args.group, _say, corrections)
+            rows, groups = sum(len(one.labels) for one in found), len({one.group for one in found})
+            files.append({"file": str(path), "rows": rows, "documents": len(found), "groups": groups})
+            documents += found
+        data = dataset(documents, labels)
+        with ProgressLine() as line:
+            outcome = retrain(
+                args.output,
+                data,
+                Settings(inner_folds=args.folds),
+                line.step,
+                base=base,
+                figures=not args.no_figures,
+                with_curve=args.learning_curve,
+                force=args.force,
+                kept=args.keep_versions,
+                files=files,
+            )
+    if args.report:
+        args.report.write_bytes(outcome.json if args.report.suffix == ".json" else outcome.html)
+    model = outcome.model
     for mode, figures in model.manifest.get("held_out", {}).items():
         low, high = figures["macro_f1_interval"]
         print(f"{mode}: macro-F1 {figures['macro_f1']:.3f} on held-out {args.group}s ({low:.3f}–{high:.3f})")
+    if outcome.refused:
+        raise BoilertagError(
+            f"the new model is worse: {outcome.refused}; {args.output} is as it was, the new one is in "
+            f"{outcome.version.folder}; --force REASON replaces it all the same"
+        )
+    print(f"gate: {outcome.compared}")
+    if outcome.version.folder.exists():
+        print(f"report: {outcome.version.folder / HTML_FILE}")
     print(f"{args.output}: {len(model.labels)} labels, {len(model.paragraph.ngrams):,} n-grams")
+    return 0
+
+
+def fill_models(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Lists the versions of a model folder, newest first; with --use, goes to one of them."
+    parser.add_argument("folder", metavar="DIR", type=Path, help="the model folder")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--use", metavar="VERSION", help="put this version to use")
+    chosen.add_argument("--json", action="store_true", help="print the list as JSON")
+
+
+def models(args: argparse.Namespace) -> int:
+    from training import versions
+
+    if not args.folder.is_dir():
+        raise BoilertagError(f"{args.folder}: no such folder")
+    if args.use is not None:
+        with versions.locked(args.folder):
+            versions.use(args.folder, args.use)
+        print(f"{args.folder}: {args.use} is in use")
+        return 0
+    listed = [version.as_json() for version in versions.versions(args.folder)]
+    if not listed:
+        raise BoilertagError(f"{args.folder} holds no model")
+    if args.json:
+        print(json.dumps(listed, indent=2, ensure_ascii=False))
+        return 0
+    print(f"{'':6}  {'version':12}  {'written':16}  {'rows':>9}  {'macro-F1':14}  note")
+    for one in listed:
+        f1 = f"{one['macro_f1']:.3f}, {one['mode']}" if one["macro_f1"] is not None else "–"
+        rows = f"{one['rows']:,}" if one["rows"] is not None else "–"
+        use = "in use" if one["in_use"] else ""
+        line = f"{use:6}  {one['version']:12}  {one['written'][:16]:16}  {rows:>9}  {f1:14}  {one['note'] or ''}"
+        print(line.rstrip())
     return 0
 
 
@@ -159,4 +246,12 @@ def _folds(raw: str) -> int:
     return value
 
 
+def _count(raw: str) -> int:
+    value = int(raw)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+_count.__name__ = "number (0 or more)"
 _folds.__name__ = "number of folds (3 or more)"  # argparse puts it into its message

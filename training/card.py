@@ -58,12 +58,16 @@ def _data(manifest: _Manifest) -> Iterator[str]:
         ([f"`{label}`", f"{n:,}", f"{n / total:.1%}"] for label, n in data["by_label"].items()),
     )
     yield f"{total:,} paragraphs of {data['documents']:,} documents; fingerprint `{data['fingerprint'][:16]}`."
+    if base := manifest.get("base"):
+        yield f"Learnt on top of `{base[:12]}`."
+    if forced := manifest.get("forced"):
+        yield f"Took another model's place without the gate's consent: {forced}"
     yield f"Settings: {_pairs(manifest.get('settings', {}))}. Versions: {_pairs(manifest.get('versions', {}))}."
     yield ""
 
 
 def _figures(held_out: _Manifest) -> Iterator[str]:
-    modes = _modes(held_out)
+    modes = modes_of(held_out)
     first = held_out[modes[0]]
     yield from ("## Figures", "")
     yield f"On {first['rows']:,} paragraphs of {first['groups']:,} sites, each judged by models that have not seen its"
@@ -76,9 +80,9 @@ def _figures(held_out: _Manifest) -> Iterator[str]:
         (
             [
                 MODE_NAMES[mode],
-                _with_interval(one["macro_f1"], one.get("macro_f1_interval")),
-                *(_with_interval(of["f1"], of.get("f1_interval")) for of in one["by_label"].values()),
-                _number(one["calibration_error"]),
+                interval(one["macro_f1"], one.get("macro_f1_interval")),
+                *(interval(of["f1"], of.get("f1_interval")) for of in one["by_label"].values()),
+                number(one["calibration_error"]),
             ]
             for mode, one in ((mode, held_out[mode]) for mode in modes)
         ),
@@ -86,7 +90,7 @@ def _figures(held_out: _Manifest) -> Iterator[str]:
     yield from _table(
         ["label", "mode", "precision", "recall", "paragraphs"],
         (
-            [f"`{label}`", MODE_NAMES[mode], _number(of["precision"]), _number(of["recall"]), f"{of['rows']:,}"]
+            [f"`{label}`", MODE_NAMES[mode], number(of["precision"]), number(of["recall"]), f"{of['rows']:,}"]
             for label in labels
             for mode, of in ((mode, held_out[mode]["by_label"][label]) for mode in modes)
         ),
@@ -95,7 +99,7 @@ def _figures(held_out: _Manifest) -> Iterator[str]:
         yield from _table(
             ["cleaning", "by", "F1", "content kept", "boilerplate removed"],
             (
-                [MODE_NAMES[mode], unit, *map(_number, (of["f1"], of["content_kept"], of["boilerplate_removed"]))]
+                [MODE_NAMES[mode], unit, *map(number, (of["f1"], of["content_kept"], of["boilerplate_removed"]))]
                 for mode in modes
                 for unit, of in ((unit, held_out[mode]["content"][f"by_{unit}"]) for unit in ("paragraph", "character"))
             ),
@@ -104,7 +108,7 @@ def _figures(held_out: _Manifest) -> Iterator[str]:
 
 def _breakdowns(held_out: _Manifest) -> Iterator[str]:
     """F1 by view, language and the like."""
-    modes = _modes(held_out)
+    modes = modes_of(held_out)
     labels = held_out[modes[0]]["by_label"]
     for name, title in _PARTS.items():
         by = [held_out[mode].get("by", {}).get(name, {}) for mode in modes]
@@ -114,8 +118,8 @@ def _breakdowns(held_out: _Manifest) -> Iterator[str]:
         rows = []
         for which, first in by[0].items():
             parts = [parts.get(which, {}) for parts in by]
-            macro = (_with_interval(part.get("macro_f1"), part.get("macro_f1_interval")) for part in parts)
-            f1 = (", ".join(_number(part.get("f1", {}).get(label)) for part in parts) for label in labels)
+            macro = (interval(part.get("macro_f1"), part.get("macro_f1_interval")) for part in parts)
+            f1 = (", ".join(number(part.get("f1", {}).get(label)) for part in parts) for label in labels)
             rows.append([which, f"{first['rows']:,}", *macro, *f1])
         head = (f"macro-F1, {MODE_NAMES[mode]}" for mode in modes)
         yield from _table([name, "paragraphs", *head, *(f"`{label}`" for label in labels)], rows)
@@ -124,7 +128,7 @@ def _breakdowns(held_out: _Manifest) -> Iterator[str]:
 def _confusion(held_out: _Manifest, pictures: Collection[str]) -> Iterator[str]:
     yield from ("### Confusion", "", "Down the labels, across what they were taken for.", "")
     yield from _picture("confusion", pictures)
-    for mode in _modes(held_out):
+    for mode in modes_of(held_out):
         one = held_out[mode]
         yield from _table(
             [MODE_NAMES[mode], *(f"`{label}`" for label in one["by_label"])],
@@ -137,7 +141,7 @@ def _calibration(pictures: Collection[str]) -> list[str]:
 
 
 def _thresholds(held_out: _Manifest, pictures: Collection[str]) -> Iterator[str]:
-    modes = [mode for mode in _modes(held_out) if CONTENT in held_out[mode].get("thresholds", {})]
+    modes = [mode for mode in modes_of(held_out) if CONTENT in held_out[mode].get("thresholds", {})]
     if not modes:
         return
     yield from ("## How much may be lost", "")
@@ -160,7 +164,7 @@ def _thresholds(held_out: _Manifest, pictures: Collection[str]) -> Iterator[str]
 def _threshold_cells(curve: Mapping[str, Any], recall: float) -> list[str]:
     i = curve["recall"].index(recall)
     low = curve["recall_low"][i]
-    return [f"{curve['threshold'][i]:.3g}" + (f" ({low:.4f})" if low is not None else ""), _number(curve["removed"][i])]
+    return [f"{curve['threshold'][i]:.3g}" + (f" ({low:.4f})" if low is not None else ""), number(curve["removed"][i])]
 
 
 def _learning_curve(curve: Sequence[Mapping[str, Any]], pictures: Collection[str]) -> Iterator[str]:
@@ -175,7 +179,7 @@ def _learning_curve(curve: Sequence[Mapping[str, Any]], pictures: Collection[str
                 f"{point['extra']:g}",
                 f"{point['documents']:,}",
                 f"{point['paragraphs']:,}",
-                *(_with_interval(point["macro_f1"].get(mode), point["macro_f1_interval"].get(mode)) for mode in modes),
+                *(interval(point["macro_f1"].get(mode), point["macro_f1_interval"].get(mode)) for mode in modes),
             ]
             for point in curve
         ),
@@ -193,17 +197,20 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield ""
 
 
-def _modes(held_out: _Manifest) -> list[str]:
+def modes_of(held_out: _Manifest) -> list[str]:
+    """The modes that there are figures of."""
     return [mode for mode in MODES if mode in held_out]
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A figure, for people."""
     return "–" if value is None else f"{value:.3f}"
 
 
-def _with_interval(value: float | None, interval: Sequence[float | None] | None) -> str:
-    low, high = interval or (None, None)
-    return _number(value) if low is None or high is None else f"{_number(value)} ({low:.3f}–{high:.3f})"
+def interval(value: float | None, bounds: Sequence[float | None] | None) -> str:
+    """A figure with its interval, for people."""
+    low, high = bounds or (None, None)
+    return number(value) if low is None or high is None else f"{number(value)} ({low:.3f}–{high:.3f})"
 
 
 def _listed(labels: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +13,7 @@ from classifier.thresholds import MODES, Mode
 from training import fit
 from training.data import Dataset
 from training.figures import Judged
-from training.fit import VIEWS, Progress, Settings, View
+from training.fit import VIEWS, Learner, Progress, Settings, View
 
 MIN_FOLDS: Final = 3
 
@@ -32,13 +33,14 @@ def cross_validate(
     say: Progress,
     *,
     taught: NDArray[np.bool_] | None = None,
+    learner: Learner | None = None,
 ) -> Judgements:
     """Judges every row by models that have not seen its site.
 
     Documents of fold −1 are on the training side always, and never judged. Where ``taught`` is given, only those of its
-    documents are learnt from; all are judged. Honest throughout: the context model that
-    judges fold ``k`` is fitted on judgements by paragraph models that saw neither fold ``k`` nor the document they
-    judge. Leaving out folds ``j`` and ``k`` serves both ways round, so that ``n`` folds take n(n + 1)/2 fits.
+    documents are learnt from; all are judged. Honest throughout: the context model that judges fold ``k`` is fitted on
+    judgements by paragraph models that saw neither fold ``k`` nor the document they judge. Leaving out folds ``j`` and
+    ``k`` serves both ways round, so that ``n`` folds take n(n + 1)/2 fits; ``learner`` has those fitted already.
 
     Raises:
         RowError: there are fewer than three folds, or too little is left to learn from.
@@ -47,20 +49,22 @@ def cross_validate(
     used = [int(f) for f in np.unique(fold_of) if f >= 0]
     if len(used) < MIN_FOLDS:
         raise RowError(f"{len(used)} folds; the context model needs three or more to be judged fairly")
-    say("counting n-grams")
-    counts = fit.count(data.texts)
+    if learner is None:
+        say("counting n-grams")
+        learner = Learner(data, settings)
     # Always-training documents are dealt out too: pairs leave them out with a fold, for their own judgements.
     dealt = np.where(fold_of >= 0, fold_of, np.resize(used, len(fold_of)))
     left_out: dict[tuple[int, ...], NDArray[np.bool_]] = {(f,): ~taught | (fold_of == f) for f in used}
     left_out |= {pair: ~taught | np.isin(dealt, pair) for pair in itertools.combinations(used, 2)}
     for documents in left_out.values():
-        _check_labels(data, ~data.rows_of(documents))
+        learner.check(~data.rows_of(documents))
     say(f"fitting {len(left_out)} paragraph models")
-    logits = fit.held_out_logits(counts, data, left_out, settings)
+    logits = learner.logits(left_out)
     row_fold = np.repeat(fold_of, np.diff(data.starts))
     row_dealt = np.repeat(dealt, np.diff(data.starts))
     out = _unjudged(data)
-    for k in used:
+
+    def judge_fold(k: int) -> None:
         say(f"judging fold {used.index(k) + 1} of {len(used)}")
         held_out = np.zeros((data.n_rows, len(data.labels)))
         others = [j for j in used if j != k]
@@ -68,12 +72,10 @@ def cross_validate(
             rows = (row_dealt == j) | ((row_dealt == k) & (row_fold < 0))
             held_out[rows] = logits[min(j, k), max(j, k)][rows]
         calibrating = data.rows_of(taught) & (row_fold >= 0) & (row_fold != k)
-        _check_labels(data, calibrating)
-        rows = np.flatnonzero(calibrating)
-        rows = rows[fit.foremost(data, rows)]
-        calibration = fit.calibrate(held_out[rows], data.y[rows])
+        learner.check(calibrating)
+        calibration = learner.calibration(held_out, np.flatnonzero(calibrating))
         held_out = calibration.apply(held_out)
-        passes = fit.fit_context_models(data, np.flatnonzero(taught & (fold_of != k)), held_out, settings)
+        passes = learner.context_models(np.flatnonzero(taught & (fold_of != k)), held_out)
         test = np.flatnonzero(fold_of == k)
         for mode, chosen in zip(MODES, ((), *passes), strict=True):
             if mode != "paragraph" and not chosen:
@@ -83,12 +85,9 @@ def cross_validate(
                 given = calibration.apply(logits[k,][viewed.rows])
                 run = context.run(chosen, viewed.surroundings, given)
                 out[mode][kind][viewed.rows] = context.softmax(run)
+
+    joblib.Parallel(n_jobs=2, require="sharedmem")(map(joblib.delayed(judge_fold), used))
     return out
-
-
-def _check_labels(data: Dataset, rows: NDArray[np.bool_]) -> None:
-    if len(np.unique(data.y[rows])) < 2:
-        raise RowError("with a fold or two held out, no two labels are left to learn from; label more sites")
 
 
 def judged(data: Dataset, probabilities: NDArray[np.float64]) -> Judged:
@@ -139,26 +138,39 @@ def judge(tagger: Tagger, data: Dataset) -> Judgements:
     return out
 
 
+def as_used(judgements: Judgements) -> NDArray[np.float64]:
+    """Probabilities of the rows of whole pages, each in the mode that a tagger would choose: that which sees most."""
+    out = judgements["paragraph"]["page"]
+    for mode in MODES[1:]:
+        found = judgements[mode]["page"]
+        out = np.where(np.isnan(found), out, found)
+    return out
+
+
 def errors(data: Dataset, judgements: Judgements) -> Iterator[dict[str, Any]]:
-    """The rows of whole pages that a mode took for another label, surest first: the paragraph, its neighbours, and what
-    it was taken for.
-    """
+    """The rows of whole pages that a mode took for another label, as :func:`mistakes` has them."""
     for mode, views in judgements.items():
-        probabilities = views["page"]
-        guess = probabilities.argmax(axis=1)
-        wrong = np.flatnonzero(~np.isnan(probabilities[:, 0]) & (guess != data.y))
-        document_of = np.repeat(np.arange(len(data.documents)), np.diff(data.starts))
-        for i in wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")].tolist():
-            document = data.documents[document_of[i]]
-            first, last = data.starts[document_of[i]], data.starts[document_of[i] + 1] - 1
-            yield {
-                "mode": mode,
-                "group": document.group,
-                **document.facets,
-                "before": data.texts[i - 1] if i > first else None,
-                "text": data.texts[i],
-                "after": data.texts[i + 1] if i < last else None,
-                "label": data.labels[data.y[i]],
-                "taken_for": data.labels[guess[i]],
-                "score": round(float(probabilities[i, guess[i]]), 4),
-            }
+        for mistake in mistakes(data, views["page"]):
+            yield {"mode": mode, **mistake}
+
+
+def mistakes(data: Dataset, probabilities: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
+    """The rows that were taken for another label, surest first: the paragraph, its neighbours, and what it was taken
+    for.
+    """
+    guess = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(~np.isnan(probabilities[:, 0]) & (guess != data.y))
+    document_of = np.repeat(np.arange(len(data.documents)), np.diff(data.starts))
+    for i in wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")].tolist():
+        document = data.documents[document_of[i]]
+        first, last = data.starts[document_of[i]], data.starts[document_of[i] + 1] - 1
+        yield {
+            "group": document.group,
+            **document.facets,
+            "before": data.texts[i - 1] if i > first else None,
+            "text": data.texts[i],
+            "after": data.texts[i + 1] if i < last else None,
+            "label": data.labels[data.y[i]],
+            "taken_for": data.labels[guess[i]],
+            "score": round(float(probabilities[i, guess[i]]), 4),
+        }

@@ -59,6 +59,13 @@ def calibration_error(correct: NDArray[np.bool_], score: NDArray[np.float64]) ->
     return float(np.abs(gaps).sum() / len(score))
 
 
+def resamples(groups: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The number of each row's group, and how often each group is drawn: a row a resample, a column a group."""
+    names, place = np.unique(groups, return_inverse=True)
+    n = len(names)
+    return place, np.random.default_rng(0).multinomial(n, np.full(n, 1 / max(n, 1)), _BOOTSTRAPS)
+
+
 class Judged:
     """Rows with their labels and held-out probabilities, and what they can be broken down by."""
 
@@ -172,34 +179,28 @@ class Judged:
         """For each column of ``kept`` the share of the own rows' characters that is kept in all but the worst 2.5 % of
         resamples of the groups.
         """
-        place, times = self._resamples()
+        place, times = resamples(self.groups)
         n = times.shape[1]
         if n < 2:
             return np.full(kept.shape[1], np.nan)
         mass = np.where(own, self.lengths, 0)
         of_groups = np.stack([np.bincount(place, mass * column, n) for column in kept.T], axis=1)
         shares = _ratio(times @ of_groups, (times @ np.bincount(place, mass, n))[:, None])
-        return np.array([_middle(column[~np.isnan(column)])[0] for column in shares.T])
-
-    def _resamples(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The number of each row's group, and how often each group is drawn: a row a resample, a column a group."""
-        names, place = np.unique(self.groups, return_inverse=True)
-        n = len(names)
-        return place, np.random.default_rng(0).multinomial(n, np.full(n, 1 / max(n, 1)), _BOOTSTRAPS)
+        return np.array([middle(column[~np.isnan(column)])[0] for column in shares.T])
 
     def _intervals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The middle 95 % of macro-F1, of shape (2,), and of each label's F1, (n_labels, 2), over resamples of whole
         groups; nan where there is one group only, or none of a label.
         """
         k = len(self.labels)
-        place, times = self._resamples()
+        place, times = resamples(self.groups)
         n = times.shape[1]
         if n < 2:
             return np.full(2, np.nan), np.full((k, 2), np.nan)
         tables = np.bincount(place * k * k + self.y * k + self.guess, minlength=n * k * k).reshape(n, k * k)
         scores = f1_scores((times @ tables).reshape(-1, k, k))
-        of_labels = [_middle(column[~np.isnan(column)]) for column in scores.T]
-        return _middle(np.nanmean(scores, axis=1)), np.stack(of_labels)
+        of_labels = [middle(column[~np.isnan(column)]) for column in scores.T]
+        return middle(np.nanmean(scores, axis=1)), np.stack(of_labels)
 
     def breakdowns(self) -> Iterator[tuple[str, str, "Judged"]]:
         """(what by, which, the rows of it): by each facet, largest first, and by length."""
@@ -215,7 +216,7 @@ class Judged:
                 yield "characters", name, self.take(bins == i)
 
 
-def _middle(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def middle(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The bounds of the middle 95 %."""
     return np.percentile(values, [2.5, 97.5]) if len(values) else np.full(2, np.nan)
 

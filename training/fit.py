@@ -44,6 +44,8 @@ class Settings:
         shape_scale: size of a shape feature beside the unit length of each TF-IDF channel.
         context_c: inverse regularisation of the context model.
         context_weight: factor on the weight of documents of weight under 1 in fitting the context model.
+        update_c: inverse regularisation of what a paragraph model learns on top of a base.
+        update_context_c: the same, of the context model.
         inner_folds: folds of groups for the paragraph model's judgements that the context model is fitted on.
         seed: of everything random.
     """
@@ -54,6 +56,8 @@ class Settings:
     shape_scale: float = 0.3
     context_c: float = 0.005
     context_weight: float = 0.5
+    update_c: float = 2.0
+    update_context_c: float = 3e-5
     inner_folds: int = 5
     seed: int = 0
 
@@ -168,20 +172,6 @@ def _all_labels(regression: LogisticRegression, n_labels: int) -> tuple[NDArray[
     weights[:, regression.classes_] = coef.T
     intercept[regression.classes_] = bias
     return weights, intercept
-
-
-def held_out_logits(
-    counts: Counts, data: Dataset, left_out: Mapping[LeftOut, NDArray[np.bool_]], settings: Settings
-) -> dict[LeftOut, NDArray[np.float64]]:
-    """For each choice of documents left out of fitting, the paragraph model's logits of every row."""
-    codes, ends = kernel.join(data.texts)
-
-    def one(documents: NDArray[np.bool_]) -> NDArray[np.float64]:
-        weights = fit_paragraph_model(counts, data, ~data.rows_of(documents), settings)
-        return kernel.Kernel(weights).score(codes, ends)
-
-    done = joblib.Parallel(n_jobs=2)(joblib.delayed(one)(documents) for documents in left_out.values())
-    return dict(zip(left_out, done, strict=True))
 
 
 @dataclass(frozen=True)
@@ -318,67 +308,139 @@ def look(data: Dataset, documents: NDArray[np.int64], views: Sequence[View], *, 
     )
 
 
-def fit_context_model(
-    data: Dataset, viewed: Viewed, logits: NDArray[np.float64], settings: Settings
-) -> tuple[Pass, ...]:
-    """Fits both passes on views of documents and the paragraph model's held-out logits of their rows, and calibrates
-    what the last one says.
+class Learner:
+    """Fits models to a data set, from its rows alone. Paragraph models differ in the documents left out; each is fitted
+    once.
     """
-    n_labels = len(data.labels)
-    weights = viewed.weights * np.where(data.weights < 1, data.weights * settings.context_weight, 1.0)[viewed.rows]
-    features = Features(viewed.surroundings, n_labels)
-    passes: list[Pass] = []
-    given = logits[viewed.rows]
-    for n_pass in range(N_PASSES):
-        seen = features.write(n_pass, given)
+
+    def __init__(self, data: Dataset, settings: Settings) -> None:
+        self.data, self.settings = data, settings
+        self.counts = count(data.texts)
+        self._judged: dict[bytes, NDArray[np.float64]] = {}
+
+    def check(self, rows: NDArray[np.bool_]) -> None:
+        """
+        Raises:
+            RowError: nothing can be learnt from these rows.
+        """
+        if len(np.unique(self.data.y[rows])) < 2:
+            raise RowError("with a fold or two held out, no two labels are left to learn from; label more sites")
+
+    def paragraph_model(self, rows: NDArray[np.bool_]) -> Weights:
+        """
+        Raises:
+            RowError: there are too few rows for any n-gram to be kept.
+        """
+        return fit_paragraph_model(self.counts, self.data, rows, self.settings)
+
+    def logits(self, left_out: Mapping[LeftOut, NDArray[np.bool_]]) -> dict[LeftOut, NDArray[np.float64]]:
+        """For each choice of documents left out, the paragraph model's logits of every row."""
+        codes, ends = kernel.join(self.data.texts)
+
+        def one(documents: NDArray[np.bool_]) -> NDArray[np.float64]:
+            return kernel.Kernel(self.paragraph_model(~self.data.rows_of(documents))).score(codes, ends)
+
+        keys = {name: documents.tobytes() for name, documents in left_out.items()}
+        to_do = {keys[name]: documents for name, documents in left_out.items() if keys[name] not in self._judged}
+        done = joblib.Parallel(n_jobs=2)(joblib.delayed(one)(documents) for documents in to_do.values())
+        self._judged.update(zip(to_do, done, strict=True))
+        return {name: self._judged[key] for name, key in keys.items()}
+
+    def rows_with(self, channel: str) -> dict[str, int]:
+        """In how many rows each n-gram of a channel stands."""
+        counts = self.counts.matrices[channel]
+        rows_with = np.bincount(counts.indices, minlength=counts.shape[1])
+        return dict(zip(self.counts.names[channel].tolist(), rows_with.tolist(), strict=True))
+
+    def calibration(self, logits: NDArray[np.float64], rows: NDArray[np.int64]) -> Calibration:
+        """That of the paragraph model, from its held-out logits of every row; the foremost of the given rows count."""
+        rows = rows[foremost(self.data, rows)]
+        return calibrate(logits[rows], self.data.y[rows])
+
+    def context_models(
+        self, documents: NDArray[np.int64], logits: NDArray[np.float64]
+    ) -> tuple[tuple[Pass, ...], tuple[Pass, ...]]:
+        """The context model without and with HTML hints, from the paragraph model's held-out logits; either is empty
+        where the documents can't teach it.
+        """
+        return self._context_model(documents, logits, False), self._context_model(documents, logits, True)
+
+    def _context_model(
+        self, documents: NDArray[np.int64], logits: NDArray[np.float64], with_hints: bool
+    ) -> tuple[Pass, ...]:
+        viewed = look(self.data, documents, VIEWS, with_hints=with_hints, seed=self.settings.seed)
+        y = self.data.y[viewed.rows]
+        if not self.can_teach_context(viewed, with_hints):
+            return self.untaught(with_hints)
+        own = self.data.weights[viewed.rows]
+        weights = viewed.weights * np.where(own < 1, own * self.settings.context_weight, 1.0)
+        features = Features(viewed.surroundings, len(self.data.labels))
+        passes: list[Pass] = []
+        given = logits[viewed.rows]
+        for n_pass in range(N_PASSES):
+            seen = features.write(n_pass, given)
+            passes.append(self.context_pass(n_pass, with_hints, seen, y, weights))
+            given = passes[-1].apply(seen)
+        return self.calibrated(passes, viewed, given)
+
+    def can_teach_context(self, viewed: Viewed, with_hints: bool) -> bool:
+        """Whether there are two labels, and documents of more than one paragraph."""
+        several = len(viewed.rows) > len(viewed.surroundings.starts) - 1
+        return several and len(np.unique(self.data.y[viewed.rows])) > 1
+
+    def untaught(self, with_hints: bool) -> tuple[Pass, ...]:
+        """The context model where there is nothing to learn it from."""
+        return ()
+
+    def context_pass(
+        self,
+        n_pass: int,
+        with_hints: bool,
+        seen: NDArray[np.float64],
+        y: NDArray[np.int64],
+        weights: NDArray[np.float64],
+    ) -> Pass:
+        """A pass, from its features, of shape (n, n_features), and the labels and weights of what they are of."""
         mean, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
-        regression = LogisticRegression(C=settings.context_c, tol=1e-3, max_iter=300)
-        regression.fit(((seen - mean) / spread).astype(np.float32), data.y[viewed.rows], weights)
-        coef, bias = _all_labels(regression, n_labels)
+        regression = LogisticRegression(C=self.settings.context_c, tol=1e-3, max_iter=300)
+        regression.fit(((seen - mean) / spread).astype(np.float32), y, weights)
+        coef, bias = _all_labels(regression, len(self.data.labels))
         coef /= spread[:, None]
-        passes.append(Pass(weights=coef, bias=bias - mean @ coef))
-        given = passes[-1].apply(seen)
-    kept = foremost(data, viewed.rows)
-    calibration = calibrate(given[kept], data.y[viewed.rows[kept]], viewed.weights[kept])
-    return (*passes[:-1], calibration.fold_pass(passes[-1]))
+        return Pass(weights=coef, bias=bias - mean @ coef)
+
+    def calibrated(self, passes: list[Pass], viewed: Viewed, given: NDArray[np.float64]) -> tuple[Pass, ...]:
+        """The passes with what the last one says, ``given``, calibrated."""
+        kept = foremost(self.data, viewed.rows)
+        calibration = calibrate(given[kept], self.data.y[viewed.rows[kept]], viewed.weights[kept])
+        return (*passes[:-1], calibration.fold_pass(passes[-1]))
+
+    def describe(self) -> dict[str, Any]:
+        """What a manifest says of the training."""
+        return describe(self.data, self.settings)
 
 
-def fit_context_models(
-    data: Dataset, documents: NDArray[np.int64], logits: NDArray[np.float64], settings: Settings
-) -> tuple[tuple[Pass, ...], tuple[Pass, ...]]:
-    """The context model without and with HTML hints; either is empty where the documents can't teach it."""
-
-    def one(with_hints: bool) -> tuple[Pass, ...]:
-        viewed = look(data, documents, VIEWS, with_hints=with_hints, seed=settings.seed)
-        if len(np.unique(data.y[viewed.rows])) < 2 or len(viewed.rows) == len(viewed.surroundings.starts) - 1:
-            return ()
-        return fit_context_model(data, viewed, logits, settings)
-
-    return one(False), one(True)
-
-
-def fit(data: Dataset, fold_of: NDArray[np.int64], settings: Settings, say: Progress) -> Model:
-    """Fits a model on all of the data; ``fold_of`` deals its documents into folds for the held-out judgements."""
-    say("counting n-grams")
-    counts = count(data.texts)
+def fit(learner: Learner, fold_of: NDArray[np.int64], say: Progress) -> Model:
+    """Fits a model on all of the data; ``fold_of`` deals its documents, into two folds or more, for the held-out
+    judgements.
+    """
+    data = learner.data
     say("fitting the paragraph model")
-    every = np.ones(data.n_rows, bool)
-    paragraph = fit_paragraph_model(counts, data, every, settings)
-    text_passes: tuple[Pass, ...] = ()
-    html_passes: tuple[Pass, ...] = ()
-    if len(np.unique(fold_of)) > 1:
-        say("judging held-out folds")
-        row_folds = np.repeat(fold_of, np.diff(data.starts))
-        logits = np.zeros((data.n_rows, len(data.labels)))
-        left_out = {int(f): fold_of == f for f in np.unique(fold_of)}
-        for fold, judged in held_out_logits(counts, data, left_out, settings).items():
-            logits[row_folds == fold] = judged[row_folds == fold]
-        kept = foremost(data, every)
-        calibration = calibrate(logits[kept], data.y[kept])
-        logits, paragraph = calibration.apply(logits), calibration.fold(paragraph)
-        say("fitting the context model")
-        text_passes, html_passes = fit_context_models(data, np.arange(len(data.documents)), logits, settings)
-    return Model(data.labels, paragraph, text_passes, html_passes, describe(data, settings))
+    paragraph = learner.paragraph_model(np.ones(data.n_rows, bool))
+    say("judging held-out folds")
+    row_folds = np.repeat(fold_of, np.diff(data.starts))
+    logits = np.zeros((data.n_rows, len(data.labels)))
+    left_out = {int(f): fold_of == f for f in np.unique(fold_of)}
+    for fold, judged in learner.logits(left_out).items():
+        logits[row_folds == fold] = judged[row_folds == fold]
+    calibration = learner.calibration(logits, np.arange(data.n_rows))
+    logits, paragraph = calibration.apply(logits), calibration.fold(paragraph)
+    say("fitting the context model")
+    text_passes, html_passes = learner.context_models(np.arange(len(data.documents)), logits)
+    told = {
+        mode: "left out" if not passes else "as in the base" if passes is learner.untaught(mode == "html") else "fitted"
+        for mode, passes in (("text", text_passes), ("html", html_passes))
+    }
+    return Model(data.labels, paragraph, text_passes, html_passes, {**learner.describe(), "context": told})
 
 
 def describe(data: Dataset, settings: Settings) -> dict[str, Any]:

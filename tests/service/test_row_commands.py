@@ -62,6 +62,63 @@ def test_train_writes_a_model_that_the_others_take(tmp_path: Path, capsys: pytes
     assert status == 0
 
 
+def test_models_lists_versions_and_goes_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, model = labelled(tmp_path / "rows.jsonl"), tmp_path / "model"
+    run(capsys, "train", source, "-o", model, "--folds", 3)
+    status, out, _ = run(capsys, "train", labelled(tmp_path / "more.jsonl", 9), "-o", model, "--folds", 3)
+    assert status == 0
+    assert "which is in use, on the same 45 held-out rows of 9 groups" in out
+    _, out, _ = run(capsys, "models", model, "--json")
+    new, old = json.loads(out)
+    assert (new["in_use"], old["in_use"], new["rows"], old["rows"], new["mode"]) == (True, False, 45, 40, "text")
+    status, out, _ = run(capsys, "models", model, "--use", old["version"])
+    assert (status, out) == (0, f"{model}: {old['version']} is in use\n")
+    assert Tagger.load(model).manifest["sha256"].startswith(old["version"])
+    _, out, _ = run(capsys, "models", model)
+    assert [line.split()[:2] for line in out.splitlines()[1:]] == [
+        [new["version"], new["written"][:10]],
+        ["in", "use"],
+    ]
+    for argv in (["models", model, "--use", "gone"], ["models", tmp_path / "gone"], ["models", tmp_path]):
+        status, _, err = run(capsys, *argv)
+        assert (status, len(err.splitlines())) == (1, 1)
+
+
+def test_train_on_top_of_the_default_model(tmp_path: Path, capsys: pytest.CaptureFixture[str], tagger: Tagger) -> None:
+    source, model, report = labelled(tmp_path / "rows.jsonl"), tmp_path / "model", tmp_path / "report.json"
+    command = ["train", source, "--base", "default", "-o", model, "--folds", 3, "--report", report]
+    status, out, _ = run(capsys, *command)
+    assert status == 0
+    assert "the base, on the same 40 held-out rows of 8 groups" in out
+    manifest = json.loads((model / "model.json").read_text("utf-8"))
+    assert manifest["base"] == tagger.manifest["sha256"]
+    assert (manifest["labels"], manifest["context"]["text"]) == (list(tagger.labels), "fitted")
+    assert json.loads(report.read_text("utf-8"))["files"] == [
+        {"file": str(source), "rows": 40, "documents": 8, "groups": 8}
+    ]
+    source.write_text(source.read_text("utf-8").replace("navigation", "menu"), "utf-8")
+    for argv, says in (
+        (command, "'menu', which the model has not"),
+        ([*command[:3], tmp_path / "gone", *command[4:]], "no such file"),
+        ([*command[:-1], tmp_path / "gone" / "report.html"], "no such folder"),
+    ):
+        status, _, err = run(capsys, *argv)
+        assert status == 1
+        assert says in err.splitlines()[-1]
+
+
+def test_an_unjudged_model_replaces_none_without_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, model = labelled(tmp_path / "rows.jsonl"), tmp_path / "model"
+    command = ["train", source, "-o", model, "--folds", 3, "--no-figures"]
+    assert run(capsys, *command)[0] == 0
+    status, _, err = run(capsys, *command)
+    assert status == 1
+    assert "--force" in err.splitlines()[-1]
+    assert run(capsys, *command, "--force", " ")[0] == 1
+    assert run(capsys, *command, "--force", "rows of March", "--keep-versions", 0)[0] == 0
+    assert sorted(path.name for path in model.iterdir()) == ["model.joblib", "model.json"]
+
+
 def test_evaluate_holds_sites_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, extra = labelled(tmp_path / "rows.jsonl"), labelled(tmp_path / "extra.jsonl", 3)
     wrong = tmp_path / "wrong.jsonl"
@@ -132,7 +189,7 @@ def test_a_missing_file_and_a_changed_model_are_one_clear_line(
         assert "gone" in err
         assert len(err.splitlines()) == 1
     source, model = labelled(tmp_path / "rows.jsonl"), tmp_path / "model"
-    run(capsys, "train", source, "-o", model, "--no-figures", "--folds", 3)
+    run(capsys, "train", source, "-o", model, "--no-figures", "--folds", 3, "--keep-versions", 0)
     raw = bytearray((model / "model.joblib").read_bytes())
     raw[len(raw) // 2] ^= 1
     (model / "model.joblib").write_bytes(raw)

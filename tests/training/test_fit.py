@@ -13,7 +13,7 @@ from training.data import Dataset, Document, dataset, folds
 from training.evaluate import cross_validate, errors, figures, judge
 from training.figures import report
 from training.fit import VIEWS, Settings, view
-from training.train import replace_folder, train
+from training.train import train
 
 SETTINGS = Settings(min_count=(2, 2), inner_folds=3)
 
@@ -175,21 +175,3 @@ def test_a_fitted_model_keeps_as_much_of_unseen_pages_as_asked_for(measured: Mod
                 total += len(one.text) * (label == "content")
                 kept += len(one.text) * (label == "content" and tag in keep)
         assert kept >= 0.95 * total
-
-
-def test_a_model_takes_the_place_of_another_whole(model: Model, tmp_path: Path) -> None:
-    target = tmp_path / "model"
-    replace_folder(model, target)
-    replace_folder(replace(model, manifest={"note": "second"}), target)
-    assert folder.read(target).manifest["note"] == "second"
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_a_model_that_does_not_read_back_leaves_the_old_in_place(model: Model, tmp_path: Path) -> None:
-    target = tmp_path / "model"
-    replace_folder(model, target)
-    broken = replace(model, paragraph=replace(model.paragraph, idf=model.paragraph.idf[:-1]))
-    with pytest.raises(ValueError, match="do not fit"):
-        replace_folder(broken, target)
-    assert folder.read(target).labels == model.labels
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
