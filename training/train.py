@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,27 +12,9 @@ import numpy as np
 from classifier import RowError, folder
 from classifier.folder import Model
 from training import evaluate, fit
-from training.corrections import NONE, Corrections
-from training.data import Dataset, Document, folds, load
+from training.data import Dataset, folds
 from training.fit import Progress, Settings
 from training.learning import learning_curve
-
-
-def read(
-    paths: Sequence[Path], weights: Sequence[float], group: str, say: Progress, corrections: Corrections = NONE
-) -> list[Document]:
-    """The documents of all files, with a line on what each holds.
-
-    Raises:
-        RowError: a file can't be read as labelled rows.
-    """
-    documents = []
-    for path, weight in zip(paths, weights, strict=True):
-        found = load(path, group=group, weight=weight, corrections=corrections)
-        rows = sum(len(document.labels) for document in found)
-        say(f"{path}: {rows} rows in {len(found)} documents of {len({d.group for d in found})} {group}s")
-        documents += found
-    return documents
 
 
 def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = True, with_curve: bool = False) -> Model:
