@@ -5,11 +5,12 @@ paragraphs again.
 """
 
 import codecs
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import charset_normalizer
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -74,6 +75,26 @@ def _is_hard_wrapped(text: str) -> bool:
         return False
     full = sum(len(line) + 1 + len(after.split()[0]) > width for line, after in followed)
     return full >= 0.8 * len(followed)
+
+
+def as_link_density(value: Any) -> float | None:
+    """A link density as files hold it: a number, or its text, perhaps with a decimal comma. None where it is not known:
+    null, empty, or NaN, which is pandas' null.
+
+    Raises:
+        ValueError: it is no number from 0 to 1.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        density = float(value.replace(",", ".") if isinstance(value, str) else value)
+    except (TypeError, ValueError):
+        density = math.inf
+    if math.isnan(density):
+        return None
+    if not 0 <= density <= 1:
+        raise ValueError(f"'link_density' holds {value!r:.60}; it must be a number from 0 to 1")
+    return density
 
 
 _HTML: Final = re.compile(r"<!doctype html|<(?:html|head|body|div|p|article|section|main|meta)\b", re.IGNORECASE)

@@ -3,7 +3,6 @@ with it.
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.errors import BadRowError, RowError
-from classifier.paragraphs import Paragraph
+from classifier.paragraphs import Paragraph, as_link_density
 from classifier.rows.blocks import Added, Block, Encoder, PlainBlock
 from classifier.rows.documents import DOC, TEXT, Row, document_sizes
 from classifier.rows.json_lines import JsonBlock
@@ -329,15 +328,7 @@ def sifted(block: Block, check: Callable[[Block], object]) -> tuple[list[int], l
 
 
 def _density(block: Block, i: int, value: Any) -> float | None:
-    """A link density as files hold it: a number, or its text, perhaps with a decimal comma; NaN is pandas' null."""
-    if value is None or value == "":
-        return None
     try:
-        density = float(value.replace(",", ".") if isinstance(value, str) else value)
-    except (TypeError, ValueError):
-        density = math.inf
-    if math.isnan(density):
-        return None
-    if not 0 <= density <= 1:
-        raise block.error(i, f"'link_density' holds {value!r:.60}; it must be a number from 0 to 1")
-    return density
+        return as_link_density(value)
+    except ValueError as error:
+        raise block.error(i, str(error)) from None

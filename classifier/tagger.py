@@ -1,6 +1,5 @@
 """The public face: a fitted model that tags the paragraphs of documents."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,16 @@ from classifier.echoes import echoes
 from classifier.errors import ModelError
 from classifier.explanation import Explanation, explain, vocabulary
 from classifier.kernel import Kernel, join
-from classifier.paragraphs import Paragraph, Split, decode, has_hints, looks_like_html, split_html, split_text
+from classifier.paragraphs import (
+    Paragraph,
+    Split,
+    as_link_density,
+    decode,
+    has_hints,
+    looks_like_html,
+    split_html,
+    split_text,
+)
 from classifier.thresholds import Mode, threshold
 
 DEFAULT_MODEL: Final = Path(__file__).with_name("model")
@@ -76,13 +84,7 @@ def as_paragraph(given: Given) -> Paragraph:
     text, tag, density = given.get("text"), given.get("tag"), given.get("link_density")
     if not isinstance(text, str):
         raise TypeError(f"a paragraph's text must be a string, not {type(text).__name__}")
-    try:
-        share = math.nan if density is None or density == "" else float(density)
-    except (TypeError, ValueError):
-        share = -1.0
-    if share < 0 or share > 1:
-        raise ValueError(f"link_density is {density!r}; it must be a share from 0 to 1")
-    return Paragraph(text, str(tag).lower() if tag else None, None if math.isnan(share) else share)
+    return Paragraph(text, str(tag).lower() if tag else None, as_link_density(density))
 
 
 def _are_texts(document: Sequence[Given]) -> TypeGuard[Sequence[str]]:

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "tag": ("service.page_commands", "tag the paragraphs of a page"),
     "clean": ("service.page_commands", "print what is left of a page when only content is kept"),
     "score": ("service.score_command", "score the paragraphs of files, or clean their documents"),
+    "check": ("service.row_commands", "say what is wrong with labelled rows"),
     "train": ("service.row_commands", "fit a model to labelled rows"),
     "models": ("service.row_commands", "list the versions of a model, or go back to one"),
     "evaluate": ("service.row_commands", "judge a model, or the method, on labelled rows"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from classifier import BoilertagError, Paragraph, Tagger
 from classifier.paragraphs import SPLITS, decode, looks_like_html, split_html, split_text
 from service import answers
+from service.arguments import number
 from service.terminal import Painter
 
 
@@ -30,7 +31,9 @@ def _fill_page(parser: argparse.ArgumentParser) -> None:
 def fill_tag(parser: argparse.ArgumentParser) -> None:
     _fill_page(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object a paragraph, its text in full")
-    parser.add_argument("--explain", metavar="N", type=_index, help="print paragraph N (from 0) only, and why")
+    parser.add_argument(
+        "--explain", metavar="N", type=number(int, at_least=0), help="print paragraph N (from 0) only, and why"
+    )
 
 
 def tag(args: argparse.Namespace) -> int:
@@ -71,7 +74,7 @@ def fill_clean(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-recall",
         metavar="SHARE",
-        type=_share,
+        type=number(float, above=0, below=1),
         help="lose no more of the kept label's characters than this leaves, such as 0.999: a paragraph is removed only "
         "if it is less likely to be of that label than the threshold that kept this share on sites held out of fitting",
     )
@@ -106,21 +109,3 @@ def _read(args: argparse.Namespace) -> list[Paragraph]:
 
 def _name(file: str) -> str:
     return "standard input" if file == "-" else file
-
-
-def _index(raw: str) -> int:
-    value = int(raw)
-    if value < 0:
-        raise ValueError
-    return value
-
-
-def _share(raw: str) -> float:
-    value = float(raw)
-    if not 0 < value < 1:
-        raise ValueError
-    return value
-
-
-_index.__name__ = "paragraph number"  # argparse puts these into its messages
-_share.__name__ = "share, above 0 and below 1:"

@@ -1,12 +1,16 @@
-"""The commands on files of labelled rows, and on the models that come of them: train, models, evaluate, corpus."""
+"""The commands on files of labelled rows, and on the models that come of them."""
 
 import argparse
 import json
 import sys
+from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from classifier.errors import BoilertagError
+from service.arguments import number
+from service.labelled_files import checked, fill_labelled, read, say_what_is_held, told
 from service.progress import ProgressLine
 
 WEB_LABELS: Final = Path("datasets/web-labels.tsv.gz")
@@ -15,19 +19,43 @@ _LEARNING_CURVE: Final = (
 )
 
 
-def _fill_labelled(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="files of labelled rows")
-    parser.add_argument("--folds", metavar="N", type=_folds, default=5, help="folds to hold out in turn (default 5)")
+def fill_check(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Says what is wrong with labelled rows; exit status 1 if there are errors."
+    fill_labelled(parser)
+    parser.add_argument("--json", action="store_true", help="print what the files hold and all findings as JSON")
+
+
+def check(args: argparse.Namespace) -> int:
+    from training.checks import check as check_files
+
+    files = read(args, args.files)
+    findings = check_files(files, strict=args.strict)
+    if args.json:
+        told_all = {"files": [file.summary() for file in files], "findings": [asdict(finding) for finding in findings]}
+        print(json.dumps(told_all))
+    else:
+        say_what_is_held(files)
+        for finding in findings:
+            print(*told(finding), sep="\n")
+    return int(any(finding.severity == "error" for finding in findings))
+
+
+def _fill_judged(parser: argparse.ArgumentParser) -> None:
+    fill_labelled(parser)
     parser.add_argument(
-        "--group", metavar="COLUMN", default="site", help="rows alike in this column share a fold (default site)"
+        "--folds", metavar="N", type=number(int, at_least=3), default=5, help="folds to hold out in turn (default 5)"
     )
 
 
 def fill_train(parser: argparse.ArgumentParser) -> None:
-    _fill_labelled(parser)
+    _fill_judged(parser)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the model folder to write")
     parser.add_argument(
-        "--weights", metavar="W", nargs="+", type=float, help="how much the rows of each file count (default 1 each)"
+        "--weights",
+        metavar="W",
+        nargs="+",
+        type=number(float, above=0),
+        help="how much the rows of each file count (default 1 each)",
     )
     parser.add_argument(
         "--corrections", metavar="FILE", type=Path, help="labels to put right, as in datasets/corrections.tsv"
@@ -50,7 +78,7 @@ def fill_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-versions",
         metavar="N",
-        type=_count,
+        type=number(int, at_least=0),
         default=10,
         help="versions to keep in DIR/versions beside the one in use (default 10)",
     )
@@ -64,14 +92,14 @@ def train(args: argparse.Namespace) -> int:
     from classifier.tagger import DEFAULT_MODEL
     from training import versions
     from training.corrections import NONE, read_corrections
-    from training.data import dataset
+    from training.data import dataset, documents
     from training.fit import Settings
     from training.report import HTML_FILE
-    from training.train import read, retrain
+    from training.train import retrain
 
     weights = args.weights or [1.0] * len(args.files)
-    if len(weights) != len(args.files) or min(weights) <= 0:
-        raise BoilertagError(f"--weights: {len(args.files)} files need as many weights above 0")
+    if len(weights) != len(args.files):
+        raise BoilertagError(f"--weights: {len(args.files)} files need as many weights")
     if args.force is not None and not args.force.strip():
         raise BoilertagError("--force: say why")
     if args.report and not args.report.absolute().parent.is_dir():
@@ -80,13 +108,9 @@ def train(args: argparse.Namespace) -> int:
     with versions.locked(args.output):
         base = (DEFAULT_MODEL if args.base == "default" else Path(args.base)) if args.base else None
         labels = read_manifest(base)["labels"] if base else None
-        documents, files = [], []
-        for path, weight in zip(args.files, weights, strict=True):
-            found = read([path], [weight], args.group, _say, corrections)
-            rows, groups = sum(len(one.labels) for one in found), len({one.group for one in found})
-            files.append({"file": str(path), "rows": rows, "documents": len(found), "groups": groups})
-            documents += found
-        data = dataset(documents, labels)
+        files = read(args, args.files, corrections)
+        findings = checked(files, alone=base is None, strict=args.strict)
+        data = dataset(chain.from_iterable(map(documents, files, weights)), labels)
         with ProgressLine() as line:
             outcome = retrain(
                 args.output,
@@ -98,7 +122,8 @@ def train(args: argparse.Namespace) -> int:
                 with_curve=args.learning_curve,
                 force=args.force,
                 kept=args.keep_versions,
-                files=files,
+                files=[file.summary() for file in files],
+                findings=[asdict(finding) for finding in findings],
             )
     if args.report:
         args.report.write_bytes(outcome.json if args.report.suffix == ".json" else outcome.html)
@@ -153,7 +178,7 @@ def models(args: argparse.Namespace) -> int:
 
 
 def fill_evaluate(parser: argparse.ArgumentParser) -> None:
-    _fill_labelled(parser)
+    _fill_judged(parser)
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--model", metavar="DIR", type=Path, help="judge this model as it is, without folds")
     chosen.add_argument("--learning-curve", action="store_true", help=_LEARNING_CURVE)
@@ -161,7 +186,11 @@ def fill_evaluate(parser: argparse.ArgumentParser) -> None:
         "--extra", metavar="FILE", nargs="+", type=Path, default=[], help="labelled rows for the training side only"
     )
     parser.add_argument(
-        "--extra-weight", metavar="W", type=float, default=0.5, help="how much they count (default 0.5)"
+        "--extra-weight",
+        metavar="W",
+        type=number(float, above=0),
+        default=0.5,
+        help="how much they count (default 0.5)",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument(
@@ -173,26 +202,26 @@ def evaluate(args: argparse.Namespace) -> int:
     import numpy as np
 
     from classifier import Tagger
-    from training.data import dataset, folds
+    from training.data import dataset, documents, folds
     from training.evaluate import cross_validate, errors, figures, judge
     from training.figures import report
     from training.fit import Settings
     from training.learning import learning_curve
     from training.learning import report as report_curve
-    from training.train import read
 
-    say = _say if not args.json else lambda text: None
-    documents = read(args.files, [1.0] * len(args.files), args.group, say)
+    files, extra_files = read(args, args.files), read(args, [] if args.model else args.extra)
+    checked([*files, *extra_files], alone=not args.model, strict=args.strict, quiet=args.json)
+    judged = [document for file in files for document in documents(file)]
     curve = None
     with ProgressLine() as line:
         if args.model:
             tagger = Tagger.load(args.model)
-            data = dataset(documents, tagger.labels)
+            data = dataset(judged, tagger.labels)
             judgements = judge(tagger, data)
         else:
-            extra = read(args.extra, [args.extra_weight] * len(args.extra), args.group, say)
-            data = dataset([*documents, *extra])
-            fold_of = np.concatenate([folds(documents, args.folds), np.full(len(extra), -1)])
+            extra = [document for file in extra_files for document in documents(file, args.extra_weight)]
+            data = dataset([*judged, *extra])
+            fold_of = np.concatenate([folds(judged, args.folds), np.full(len(extra), -1)])
             settings = Settings(inner_folds=args.folds)
             judgements = cross_validate(data, fold_of, settings, line.step)
             if args.learning_curve:
@@ -233,25 +262,3 @@ def corpus(args: argparse.Namespace) -> int:
     write_rows(args.output, rebuild(read_labels(args.labels), args.folder, report))
     print(*report.lines(), sep="\n", file=sys.stderr)
     return 0 if report.documents else 1
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
-def _folds(raw: str) -> int:
-    value = int(raw)
-    if value < 3:
-        raise ValueError
-    return value
-
-
-def _count(raw: str) -> int:
-    value = int(raw)
-    if value < 0:
-        raise ValueError
-    return value
-
-
-_count.__name__ = "number (0 or more)"
-_folds.__name__ = "number of folds (3 or more)"  # argparse puts it into its message

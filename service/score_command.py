@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from classifier.errors import BoilertagError
+from service.arguments import number
 from service.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def fill_score(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", metavar="DIR", type=Path, help="model folder; without it the default model")
     parser.add_argument("--no-context", action="store_true", help="judge each paragraph without those around it")
-    parser.add_argument("--workers", metavar="N", type=_positive, help="processes that score (default: one a core)")
+    parser.add_argument(
+        "--workers", metavar="N", type=number(int, at_least=1), help="processes that score (default: one a core)"
+    )
     parser.add_argument("--text-column", metavar="NAME", default="text", help="the column of the paragraph")
     parser.add_argument(
         "--engine",
@@ -106,13 +109,3 @@ def _lines(report: "Report") -> list[str]:
 def _cores() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _positive(raw: str) -> int:
-    value = int(raw)
-    if value < 1:
-        raise ValueError
-    return value
-
-
-_positive.__name__ = "number above 0"  # argparse puts it into its message

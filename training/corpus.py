@@ -4,7 +4,6 @@
 belong to their publishers; whoever has clones of the collections gets the labelled rows back from them.
 """
 
-import csv
 import gzip
 import hashlib
 import zlib
@@ -15,7 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from classifier import Paragraph, RowError, split_html
+from classifier import Paragraph, split_html
+from training.tables import read_table
 
 COLUMNS: Final = ("collection", "path", "order", "hash", "label", "doc", "site", "lang")
 
@@ -49,14 +49,7 @@ def read_labels(path: Path) -> Iterator[dict[str, str]]:
     Raises:
         RowError: the file can't be read or lacks a column.
     """
-    try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file, delimiter="\t")
-            if lacking := set(COLUMNS).difference(rows.fieldnames or ()):
-                raise RowError(f"{path}: no column {sorted(lacking)[0]!r}")
-            yield from rows
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise RowError(f"{path}: {error}") from None
+    return read_table(path, COLUMNS)
 
 
 def write_labels(rows: Iterable[Mapping[str, Any]], path: Path) -> None:

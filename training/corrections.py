@@ -4,14 +4,13 @@
 label, the new one and the reason. The labels that figures are held against stay as they are.
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from classifier import RowError
 from training.corpus import text_hash
+from training.tables import read_table
 
 COLUMNS: Final = ("collection", "path", "order", "hash", "old", "new", "reason")
 
@@ -38,11 +37,5 @@ def read_corrections(path: Path) -> Corrections:
     Raises:
         RowError: the file can't be read or lacks a column.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file, delimiter="\t")
-            if lacking := set(COLUMNS).difference(rows.fieldnames or ()):
-                raise RowError(f"{path}: no column {sorted(lacking)[0]!r}")
-            return Corrections({tuple(row[name] for name in COLUMNS[:5]): row["new"] for row in rows})
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RowError(f"{path}: {error}") from None
+    rows = read_table(path, COLUMNS)
+    return Corrections({tuple(row[name] for name in COLUMNS[:5]): row["new"] for row in rows})

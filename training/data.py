@@ -4,15 +4,15 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier import Paragraph, RowError
-from classifier.rows import read_rows
-from classifier.tagger import as_paragraph
+from classifier.paragraphs import as_link_density
+from training.checks import check
 from training.corrections import NONE, Corrections
+from training.labelled import SITE, Columns, LabelledFile, LabelledRow, read_labelled
 
 
 @dataclass(frozen=True)
@@ -32,43 +32,38 @@ class Document:
     facets: Mapping[str, str]
 
 
-def load(path: Path, *, group: str = "site", weight: float = 1.0, corrections: Corrections = NONE) -> list[Document]:
-    """Reads the documents of a file of labelled rows, with corrected labels.
+def load(path: Path, *, group: str = SITE, weight: float = 1.0, corrections: Corrections = NONE) -> list[Document]:
+    """Reads and checks the documents of a file of labelled rows, with corrected labels.
 
     Consecutive rows with the same ``doc`` are a document; without that column each row is one. The group is the first
     row's ``group`` column, else its document.
 
     Raises:
-        RowError: the file can't be read, or a row has no label.
+        RowError: the first error that a check finds.
     """
-    documents: list[Document] = []
-    rows: list[dict[str, Any]] = []
-    current: Any = None
-    for number, row in enumerate(corrections.apply(read_rows(path)), 1):
-        label = row.get("label")
-        if label is None:
-            raise RowError(f"{path}: no column 'label'; labelled rows need one")
-        if not isinstance(label, str) or not label.strip():
-            raise RowError(f"{path}: row {number}: the label is empty")
-        doc = row.get("doc")
-        if rows and (doc is None or doc != current):
-            documents.append(_document(rows, f"{path.name}:{len(documents)}", group, weight))
-            rows = []
-        current = doc
-        rows.append(row)
-    if rows:
-        documents.append(_document(rows, f"{path.name}:{len(documents)}", group, weight))
-    return documents
+    file = read_labelled(path, Columns(group=group), corrections)
+    for finding in check([file], alone=False):
+        if finding.severity == "error":
+            raise RowError(str(finding))
+    return documents(file, weight)
 
 
-def _document(rows: Sequence[Mapping[str, Any]], place: str, group: str, weight: float) -> Document:
+def documents(file: LabelledFile, weight: float = 1.0) -> list[Document]:
+    """The documents of a file that :func:`training.checks.check` found no error in."""
+    return [_document(rows, group, weight) for group, rows in file.documents()]
+
+
+def _document(rows: Sequence[LabelledRow], group: str, weight: float) -> Document:
     first = rows[0]
+    facets = {"lang": first.lang, "collection": first.collection}
     return Document(
-        paragraphs=tuple(map(as_paragraph, rows)),
-        labels=tuple(row["label"].strip() for row in rows),
-        group=str(first.get(group) or first.get("doc") or place),
+        paragraphs=tuple(
+            Paragraph(row.text, row.tag.lower() if row.tag else None, as_link_density(row.link_density)) for row in rows
+        ),
+        labels=tuple(row.label for row in rows),
+        group=group,
         weight=weight,
-        facets={name: str(first[name]) for name in ("lang", "collection") if first.get(name)},
+        facets={name: value for name, value in facets.items() if value},
     )
 
 

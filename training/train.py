@@ -13,31 +13,13 @@ from threadpoolctl import threadpool_limits
 from classifier import BoilertagError, RowError, Tagger, folder
 from classifier.folder import MANIFEST_FILE, MODEL_FILE, Model, model_name
 from training import evaluate, fit, report, versions
-from training.corrections import NONE, Corrections
-from training.data import Dataset, Document, folds, load
+from training.data import Dataset, folds
 from training.evaluate import Judgements
 from training.fit import Learner, Progress, Settings
 from training.gate import RECORD_FILE, Comparison, Record, Rival, compare
 from training.learning import learning_curve, outlook
 from training.update import OnBase
 from training.versions import Version
-
-
-def read(
-    paths: Sequence[Path], weights: Sequence[float], group: str, say: Progress, corrections: Corrections = NONE
-) -> list[Document]:
-    """The documents of all files, with a line on what each holds.
-
-    Raises:
-        RowError: a file can't be read as labelled rows.
-    """
-    documents = []
-    for path, weight in zip(paths, weights, strict=True):
-        found = load(path, group=group, weight=weight, corrections=corrections)
-        rows = sum(len(document.labels) for document in found)
-        say(f"{path}: {rows} rows in {len(found)} documents of {len({d.group for d in found})} {group}s")
-        documents += found
-    return documents
 
 
 def train(data: Dataset, settings: Settings, say: Progress, *, figures: bool = True, with_curve: bool = False) -> Model:

@@ -80,7 +80,7 @@ class Block(ABC):
 
     def error(self, i: int, reason: str) -> BadRowError:
         """What to raise about row ``i``."""
-        return BadRowError(self.name, self.place(i), reason)
+        return BadRowError(self.name, self.place(i), reason, self.numbers[i])
 
 
 class PlainBlock(Block):
@@ -111,12 +111,17 @@ def cut(items: Iterable[_Item], size: Callable[[_Item], int], doc: Callable[[_It
     """Lists of about ``BLOCK_SIZE``, none of which ends inside a document. ``doc`` is asked only near their ends."""
     block: list[_Item] = []
     held = 0
-    for item in items:
-        if held >= BLOCK_SIZE and not together(doc(block[-1]), doc(item)):
+    try:
+        for item in items:
+            if held >= BLOCK_SIZE and not together(doc(block[-1]), doc(item)):
+                yield block
+                block, held = [], 0
+            block.append(item)
+            held += size(item)
+    except Exception:  # the file is damaged from here on
+        if block:
             yield block
-            block, held = [], 0
-        block.append(item)
-        held += size(item)
+        raise
     if block:
         yield block
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, BinaryIO, Final
 
-from classifier.errors import RowError
+from classifier.errors import BadRowError, RowError
 from classifier.rows.blocks import NOTHING, Added, Block, check_columns, cut, first_line, rows_with, values_of
 from classifier.rows.documents import DOC, Row
 from classifier.rows.json_lines import BOM16
@@ -19,6 +19,8 @@ from classifier.rows.values import as_text, dumps
 DELIMITERS: Final = {"csv": ",", "tsv": "\t"}
 _ROW_SIZE: Final = 30  # what a row counts beside its fields, so that empty rows fill a block too
 _MAX_FIELD: Final = 1 << 28  # characters of a CSV field: more is a quote left open
+
+_EXCEL_HINT: Final = re.compile(r"sep=([^\w\s]|\t)\r?\n?")  # a first line that only Excel writes, and does not show
 
 _Record = tuple[int, int, list[str]]  # its number, the line that it ends in, its fields
 
@@ -109,19 +111,24 @@ def read(
 def _records(text: io.TextIOWrapper, name: str, delimiter: str, text_column: str) -> Iterator[_Record]:
     # The limit is the csv module's own and stands for the whole process, so it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD))
-    number = lines = 0
+    number = lines = hints = 0
     try:
         head = text.readline()
-        if delimiter == ",":
+        if hint := _EXCEL_HINT.fullmatch(head):
+            delimiter = hint[1]
+            hints = lines = 1
+            head = text.readline()
+        elif delimiter == ",":
             delimiter = _delimiter(head, text_column)
         reader = csv.reader(chain([head], text), delimiter=delimiter, strict=True)
         for record in reader:
-            lines = reader.line_num
+            lines = reader.line_num + hints
+            number += 1  # an empty line too, which is a row to a spreadsheet
             if record:
-                number += 1
                 yield number, lines, record
     except csv.Error as error:
-        raise RowError(f"{name}, row {number + 1} (from line {lines + 1}): {_csv_reason(error)}") from None
+        place = f"row {number + 1} (from line {lines + 1})"
+        raise BadRowError(name, place, _csv_reason(error), number + 1) from None
     except UnicodeDecodeError as error:
         line = lines + 1 + bytes(error.object[: error.start]).count(b"\n")
         raise RowError(f"{name}, line {line}: not UTF-16; save the file as CSV UTF-8") from None

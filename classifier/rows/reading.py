@@ -12,7 +12,7 @@ from typing import BinaryIO, Self
 
 import zstandard
 
-from classifier.errors import RowError
+from classifier.errors import MissingColumnError, RowError
 from classifier.rows import archives, delimited, json_lines, parquet
 from classifier.rows.blocks import Block, first_line
 from classifier.rows.delimited import DELIMITERS, CsvBlock
@@ -107,7 +107,7 @@ class RowReader:
             twice = next(name for name in columns if columns.count(name) > 1)
             raise RowError(f"{self.name}: two columns are called {twice!r}; rename one")
         if text_column not in columns:
-            raise RowError(f"{self.name}: no column {text_column!r}; it has {', '.join(map(repr, columns)):.200}")
+            raise MissingColumnError(self.name, text_column, columns)
 
     def _share(self) -> float | None:
         return min(self._file.tell() / self._size, 1.0) if self._size else None

@@ -36,7 +36,7 @@ def test_rows_without_doc_are_documents_of_their_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("row", "says"),
-    [({"text": "No label"}, "no column 'label'"), ({"text": "Blank", "label": " "}, "row 1: the label is empty")],
+    [({"text": "No label"}, "no column 'label'"), ({"text": "Blank", "label": " "}, "line 1: no label")],
 )
 def test_a_row_without_a_label_is_named(tmp_path: Path, row: dict[str, object], says: str) -> None:
     with pytest.raises(RowError, match=says):
