@@ -100,10 +100,11 @@ def _headers(found: Any) -> dict[str, str]:
 @contextmanager
 def serving(*flags: str, environment: Mapping[str, str] | None = None) -> Iterator[Service]:
     """A service with these flags, ready for requests; stopped at the end."""
-    port = _free_port()
+    port = free_port()
     variables = {name: value for name, value in os.environ.items() if not name.startswith("BOILERTAG_")}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
+        variables["BOILERTAG_CORRECTIONS"] = str(Path(folder, "corrections.sqlite"))
         command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port), *flags]
         with log.open("wb") as file:
             process = subprocess.Popen(command, env={**variables, **(environment or {})}, stderr=file)
@@ -118,7 +119,8 @@ def serving(*flags: str, environment: Mapping[str, str] | None = None) -> Iterat
             process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens at."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]

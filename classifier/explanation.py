@@ -1,9 +1,10 @@
 """Why a paragraph got its label: its own words and shape, and its neighbours, with weights."""
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from classifier.folder import Model
 from classifier.paragraphs import Paragraph
 
 REACH: Final = 6  # neighbours looked at on each side
+MAX_WORDS: Final = 8  # words taken away together, to see whether the label changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,32 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another paragraph of the document; ``weight`` is what the label's log-odds lose when it is taken away."""
+    """Another paragraph of the document.
+
+    Attributes:
+        index: its place in the document.
+        weight: what the label's log-odds lose when it is taken away.
+        label: the label that is given when it is taken away.
+    """
 
     index: int
     weight: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A few words without which the paragraph gets another label: the strongest, less those that may as well stay.
+
+    Attributes:
+        words: the words, as the paragraph spells them first.
+        label: the label given without them.
+        score: its probability.
+    """
+
+    words: tuple[str, ...]
+    label: str
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +73,7 @@ class Explanation:
         alone: the probability of every label by the paragraph model, without the document around it.
         reasons: the paragraph's own features, strongest first.
         neighbours: the paragraphs around it, strongest first; empty without context.
+        change: words that the label hangs on; None where no few do.
     """
 
     label: str
@@ -56,6 +81,7 @@ class Explanation:
     alone: dict[str, float]
     reasons: tuple[Reason, ...]
     neighbours: tuple[Neighbour, ...]
+    change: Change | None
 
 
 def explain(
@@ -78,13 +104,23 @@ def explain(
             if j != i:
                 without = [*paragraphs[:j], *paragraphs[j + 1 :]]
                 other = probabilities(without, True)[i - (j < i)]
-                neighbours.append(Neighbour(j, _log_odds(scores[label]) - _log_odds(other[label])))
+                weight = _log_odds(scores[label]) - _log_odds(other[label])
+                neighbours.append(Neighbour(j, weight, model.labels[int(other.argmax())]))
+    reasons = _by_weight(_reasons(model, vocabulary, paragraphs[i].text, label))
+
+    def retagged(text: str) -> tuple[str, float]:
+        """The label, and its probability, that the paragraph has with another text."""
+        changed = [*paragraphs[:i], replace(paragraphs[i], text=text), *paragraphs[i + 1 :]]
+        p = probabilities(changed, context)[i]
+        return model.labels[int(p.argmax())], float(p.max())
+
     return Explanation(
         label=model.labels[label],
         score=float(scores[label]),
         alone=dict(zip(model.labels, alone.tolist(), strict=True)),
-        reasons=_by_weight(_reasons(model, vocabulary, paragraphs[i].text, label)),
+        reasons=reasons,
         neighbours=_by_weight(neighbours),
+        change=_change(paragraphs[i].text, model.labels[label], reasons, retagged),
     )
 
 
@@ -121,3 +157,38 @@ def _reasons(model: Model, places: dict[tuple[str, str], int], text: str, label:
         row = w.shape[i]
         reasons.append(Reason("shape", features.SHAPE_NAMES[i], float(row[label] - row.mean())))
     return reasons
+
+
+def _change(
+    text: str, label: str, reasons: Sequence[Reason], retagged: Callable[[str], tuple[str, float]]
+) -> Change | None:
+    """Finds the words by halving how many of the strongest are taken away, then putting back one after the other."""
+    credit = _credit(text, reasons)
+    words = sorted((word for word in credit if credit[word] > 0), key=lambda word: -credit[word])[:MAX_WORDS]
+
+    def tips(chosen: Sequence[str]) -> bool:
+        left = features.without_words(text, chosen)
+        return bool(left) and retagged(left)[0] != label
+
+    most = next((n for n in range(len(words), 0, -1) if features.without_words(text, words[:n])), 0)
+    if not tips(words[:most]):
+        return None
+    needed = words[: 1 + bisect_left(range(1, most), True, key=lambda n: tips(words[:n]))]
+    for word in needed[::-1]:
+        fewer = [one for one in needed if one != word]
+        if fewer and tips(fewer):
+            needed = fewer
+    spelled = features.words(text)
+    return Change(tuple(spelled[word] for word in needed), *retagged(features.without_words(text, needed)))
+
+
+def _credit(text: str, reasons: Sequence[Reason]) -> dict[str, float]:
+    """By word, the weights of the runs of characters in it, and of the words and pairs of words that it is in."""
+    of_runs = {reason.name: reason.weight for reason in reasons if reason.kind == "char"}
+    credit = {word: sum(of_runs.get(run, 0.0) for run in features.runs(word)) for word in features.words(text)}
+    for reason in reasons:
+        if reason.kind == "word":
+            for word in reason.name.split():
+                if word in credit:
+                    credit[word] += reason.weight
+    return credit

@@ -6,7 +6,7 @@ folded by :mod:`classifier.characters`.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
 import numpy as np
@@ -36,6 +36,9 @@ _TOKEN: Final = re.compile(
     f"[{characters.LOWER}{characters.UPPER}{characters.DIGIT}{characters.JOINER}]+"
     f"|[{characters.IDEOGRAPH}{characters.SYMBOL}]"
 )
+_WORD: Final = re.compile(
+    f"[{characters.LOWER}{characters.UPPER}{characters.DIGIT}{characters.JOINER}]+|{characters.IDEOGRAPH}"
+)
 _CHUNK: Final = re.compile(f"[^{characters.SPACE}]+")
 
 
@@ -58,14 +61,41 @@ def word_ngrams(text: str) -> list[str]:
     return tokens + [f"{left} {right}" for left, right in zip(["", *tokens], [*tokens, ""], strict=True)]
 
 
+def words(text: str) -> dict[str, str]:
+    """The text's tokens that are words, folded; each with its first spelling."""
+    folded, classes = _fold(text)
+    found: dict[str, str] = {}
+    for match in _WORD.finditer(classes):
+        found.setdefault(folded[match.start() : match.end()], text[match.start() : match.end()])
+    return found
+
+
+def without_words(text: str, gone: Collection[str]) -> str:
+    """The text less some of its words, given folded; empty where no word is left."""
+    folded, classes = _fold(text)
+    pieces, end, left = [], 0, False
+    for match in _WORD.finditer(classes):
+        is_gone = folded[match.start() : match.end()] in gone
+        left = left or not is_gone
+        if is_gone:
+            pieces.append(text[end : match.start()])
+            end = match.end()
+    return " ".join("".join([*pieces, text[end:]]).split()) if left else ""
+
+
 def char_ngrams(text: str) -> list[str]:
     """Runs of five characters inside each stretch without white space, a space on either side counted in."""
     folded, classes = _fold(text)
     ngrams = []
     for match in _CHUNK.finditer(classes):
-        chunk = f" {folded[match.start() : match.end()]} "
-        ngrams += [chunk[i : i + CHAR_NGRAM_LENGTH] for i in range(len(chunk) - CHAR_NGRAM_LENGTH + 1)]
+        ngrams += runs(folded[match.start() : match.end()])
     return ngrams
+
+
+def runs(chunk: str) -> list[str]:
+    """Runs of five characters in a folded stretch without white space, a space on either side counted in."""
+    padded = f" {chunk} "
+    return [padded[i : i + CHAR_NGRAM_LENGTH] for i in range(len(padded) - CHAR_NGRAM_LENGTH + 1)]
 
 
 NGRAMS: Final[dict[str, Callable[[str], list[str]]]] = {"word": word_ngrams, "char": char_ngrams}

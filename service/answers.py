@@ -22,18 +22,30 @@ class ReasonAnswer(TypedDict):
 
 
 class NeighbourAnswer(TypedDict):
-    """A paragraph around it; its weight is what the label's log-odds lose without it."""
+    """A paragraph around it; its weight is what the label's log-odds lose without it, ``label`` what is given then."""
 
     index: int
     weight: float
+    label: str
+
+
+class ChangeAnswer(TypedDict):
+    """A few words without which the paragraph gets another label."""
+
+    words: list[str]
+    label: str
+    score: float
 
 
 class Why(TypedDict):
-    """What made the label, strongest first. ``alone`` has the probabilities without the document around it."""
+    """What made the label, strongest first. ``alone`` has the probabilities without the document around it; ``change``
+    is null where the label hangs on no few words.
+    """
 
     alone: dict[str, float]
     reasons: list[ReasonAnswer]
     neighbours: list[NeighbourAnswer]
+    change: ChangeAnswer | None
 
 
 class Removed(TypedDict):
@@ -83,13 +95,17 @@ def tagged(index: int, paragraph: Paragraph, tag: Tag) -> Tagged:
 
 def why(explanation: Explanation) -> Why:
     """An explanation as it is told, its strongest reasons only."""
+    change = explanation.change
     return {
         "alone": explanation.alone,
         "reasons": [
             {"kind": reason.kind, "name": reason.name, "weight": reason.weight}
             for reason in explanation.reasons[:MAX_REASONS]
         ],
-        "neighbours": [{"index": one.index, "weight": one.weight} for one in explanation.neighbours],
+        "neighbours": [
+            {"index": one.index, "weight": one.weight, "label": one.label} for one in explanation.neighbours
+        ],
+        "change": {"words": list(change.words), "label": change.label, "score": change.score} if change else None,
     }
 
 

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from classifier import Tagger
 from service import problems, tagging
-from service.bodies import Receiver, media_type, unpacker
+from service.bodies import Receiver, media_type, unpacker_of
 from service.problems import BODY_TOO_LARGE, STOPPING, WRONG_MEDIA_TYPE, Problem
 from service.state import State
 from service.unpacking import Unpacker
@@ -113,7 +113,7 @@ class BatchResponse(Response):
         if media_type(request) not in MEDIA_TYPES:
             raise Problem(WRONG_MEDIA_TYPE, f"Send a document a line, with the header Content-Type: {MEDIA_TYPE}.")
         state.streams.check()
-        self._unpacker = unpacker(request)
+        self._unpacker = unpacker_of(request)
         self._request = request
         self._tagger = tagger
         self._state = state

@@ -5,7 +5,8 @@ a problem of its own.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, Final, NoReturn, TypeVar
 
 import anyio
@@ -13,10 +14,13 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from service import problems
-from service.places import Held
+from service.places import Held, Places
 from service.problems import BODY_TOO_LARGE, NOT_JSON, TOO_SLOW, WRONG_MEDIA_TYPE, Problem
 from service.settings import Settings
+from service.state import State
 from service.unpacking import Unpacker
+
+FILE: Final = "application/octet-stream"
 
 # Most clients send the whole body before they look for an answer. What is over the limit is dropped as it comes, so
 # that they see why they are refused; those that go on past so many times the limit are cut off.
@@ -31,7 +35,7 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def unpacker(request: Request) -> Unpacker:
+def unpacker_of(request: Request) -> Unpacker:
     """What unpacks the body.
 
     Raises:
@@ -73,16 +77,56 @@ class Receiver:
             yield piece
 
 
-async def read(request: Request, settings: Settings, held: Held) -> bytes:
-    """The whole body of a request that must be JSON, as it was sent; ``held`` takes its bytes.
-
+def check_json(request: Request) -> None:
+    """
     Raises:
-        Problem: the body is empty, too large, too slow, of another media type, or there is no memory for it.
-        ClientDisconnect: the client left.
+        Problem: the body is of another media type than JSON.
     """
     found = media_type(request)
     if not (found.startswith("application/") and found.endswith(("/json", "+json"))):
         raise Problem(WRONG_MEDIA_TYPE, "Send the body as JSON, with the header Content-Type: application/json.")
+
+
+def check_file(request: Request) -> None:
+    """
+    Raises:
+        Problem: the body is not sent as a file. No form of a page elsewhere can send this type.
+    """
+    if media_type(request) != FILE:
+        raise Problem(WRONG_MEDIA_TYPE, f"Send the file's bytes, with the header Content-Type: {FILE}.")
+
+
+@asynccontextmanager
+async def received(
+    request: Request, state: State, places: Places | None, check: Callable[[Request], None] = check_json
+) -> AsyncIterator[bytes]:
+    """The whole body of a request, unpacked. The request has one of ``places`` while the ``with`` block runs; ``check``
+    looks at its media type.
+
+    Raises:
+        Problem: as ``read``, ``unpack`` and ``check``, or there is no place.
+    """
+    if places:
+        places.check()  # who would be refused is told so before the body is read
+    with state.buffers.hold() as held:
+        unpacker = unpacker_of(request)
+        check(request)
+        raw = await read(request, state.settings, held)
+        with places.one() if places else nullcontext():
+            if unpacker.encoding != "identity":
+                packed = raw
+                raw = await state.pool.run(lambda: unpack(packed, unpacker, state.settings.max_body_bytes))
+                held.take(len(raw))
+            yield raw
+
+
+async def read(request: Request, settings: Settings, held: Held) -> bytes:
+    """The whole body of a request, as it was sent; ``held`` takes its bytes.
+
+    Raises:
+        Problem: the body is too large, too slow, or there is no memory for it.
+        ClientDisconnect: the client left.
+    """
     limit = settings.max_body_bytes
     length = request.headers.get("content-length", "0")
     announced = int(length) if length.isdecimal() else 0
@@ -99,8 +143,6 @@ async def read(request: Request, settings: Settings, held: Held) -> bytes:
             raise _too_large(limit)
     if max(seen, announced) > limit:
         raise _too_large(limit)
-    if not body:
-        raise Problem(NOT_JSON, 'The body is empty; send a JSON object such as {"text": "..."}.')
     return bytes(body)
 
 
@@ -124,8 +166,10 @@ def parse(raw: bytes, kind: type[_Body]) -> _Body:
     """The body that JSON makes.
 
     Raises:
-        Problem: it is not UTF-8, not JSON, or not such a body.
+        Problem: it is empty, not UTF-8, not JSON, or not such a body.
     """
+    if not raw:
+        raise Problem(NOT_JSON, 'The body is empty; send a JSON object such as {"text": "..."}.')
     try:
         return kind.model_validate(_json(raw))
     except ValidationError as error:

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "evaluate": ("service.row_commands", "judge a model, or the method, on labelled rows"),
     "card": ("service.card_command", "write a model's card, with plots"),
     "corpus": ("service.row_commands", "rebuild the labelled rows of public web pages"),
+    "label": ("service.label_command", "serve the least certain paragraphs of files to be labelled"),
     "serve": ("service.serve_command", "serve the HTTP API"),
 }
 

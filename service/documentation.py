@@ -10,7 +10,9 @@ from starlette.staticfiles import StaticFiles
 
 from service import problems
 from service.batch import MEDIA_TYPE as LINES
+from service.bodies import FILE
 from service.documents import Document, Page
+from service.teaching.messages import Confirmation, Correction, KeptDocument
 
 _ASSETS: Final = "/docs/assets"
 _PAGE: Final = f"""<!doctype html>
@@ -62,7 +64,9 @@ def install(app: FastAPI, labels: Callable[[], Sequence[str]]) -> None:
         app.openapi_schema = None
         schema = _complete(generate())
         if labels():
-            schema["components"]["schemas"]["Page"]["properties"]["keep"]["items"]["enum"] = list(labels())
+            kinds = schema["components"]["schemas"]
+            kinds["Page"]["properties"]["keep"]["items"]["enum"] = list(labels())
+            kinds["Correction"]["properties"]["label"]["enum"] = list(labels())
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -72,6 +76,10 @@ def body(kind: type[BaseModel]) -> dict[str, Any]:
     """What an endpoint that reads its body itself says of it."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": _reference(kind)}}}}
 
+
+FILE_BODY: Final = {
+    "requestBody": {"required": True, "content": {FILE: {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 _EXAMPLE_LINES: Final = (
     '{"id": "1", "text": "The bridge opens on Monday.\\nADVERTISEMENT"}\n'
@@ -89,6 +97,12 @@ LINES_BODY: Final = {"requestBody": {"required": True, "content": {LINES: {"sche
 LINES_ANSWER: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "Answers", "content": {LINES: {"schema": _LINES_OUT}}}
 }
+
+
+def file_answer(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
+    """What an endpoint that answers with a file says of it."""
+    schema = {"type": "string", "description": description}
+    return {200: {"description": "The file", "content": {media_type: {"schema": schema}}}}
 
 
 def responses(*kinds: problems.Kind, answer: Any = None) -> dict[int | str, dict[str, Any]]:
@@ -109,7 +123,7 @@ def _reference(kind: type[BaseModel]) -> dict[str, str]:
 def _complete(schema: dict[str, Any]) -> dict[str, Any]:
     """FastAPI's schema, with the bodies that endpoints read themselves, and the media type that errors have."""
     schemas = schema["components"]["schemas"]
-    for kind in (Document, Page):
+    for kind in (Document, Page, KeptDocument, Correction, Confirmation):
         own = kind.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= own.pop("$defs", {})
         schemas[kind.__name__] = own

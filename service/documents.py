@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from classifier import Paragraph, split_text
 from service.pages import Splitter
 from service.problems import (
+    INVALID_FIELDS,
     PARAGRAPH_TOO_LONG,
     TOO_LONG_TO_EXPLAIN,
     TOO_MANY_PARAGRAPHS,
@@ -19,7 +20,7 @@ from service.problems import (
 from service.settings import Settings
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     @model_validator(mode="before")
@@ -32,7 +33,7 @@ class _Strict(BaseModel):
         return value
 
 
-class Row(_Strict):
+class Row(Strict):
     """A paragraph with what its HTML said of it."""
 
     text: str
@@ -55,27 +56,36 @@ _Given = Annotated[
     ),
 ]
 
+
+def _kind_of_explain(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "all"
+    return "places" if isinstance(value, list) else None
+
+
+_Explain = Annotated[
+    Annotated[bool, Tag("all")] | Annotated[list[Annotated[int, Field(ge=0)]], Tag("places")],
+    Discriminator(
+        _kind_of_explain,
+        custom_error_type="explain",
+        custom_error_message="Must be a boolean, or an array of paragraphs' places",
+    ),
+]
+
 SOURCES: Final = {"text": "string", "html": "string", "paragraphs": "array"}  # and their types in JSON
 
 
-class Document(_Strict):
-    """A document to tag: exactly one of ``text``, ``html`` and ``paragraphs``."""
+def schema(*examples: dict[str, Any]) -> ConfigDict:
+    """What a source of a document says of itself: examples, and that it has exactly one of ``SOURCES``."""
+    one_of: list[Any] = [
+        {"required": [source], "properties": {source: {"type": kind}}} for source, kind in SOURCES.items()
+    ]
+    return ConfigDict(json_schema_extra={"examples": [*examples], "oneOf": one_of})
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"paragraphs": ["The bridge opens to cyclists on Monday.", "Sign up for our newsletter", "Home"]},
-                {"id": "page-17", "text": "The bridge opens on Monday.\nADVERTISEMENT\nIt took two years to build."},
-                {"html": "<nav><a href='/'>Home</a></nav><p>The bridge opens on Monday.</p>", "explain": True},
-                {"paragraphs": [{"text": "Home", "tag": "li", "link_density": 1.0}], "context": False},
-            ],
-            "oneOf": [
-                {"required": [source], "properties": {source: {"type": kind}}} for source, kind in SOURCES.items()
-            ],
-        },
-    )
 
-    id: str | None = Field(None, description="Comes back in the answer; made up where it is missing.")
+class Source(Strict):
+    """A document: exactly one of ``text``, ``html`` and ``paragraphs``."""
+
     text: str | None = Field(None, description="A plain text, to be split by lines or blank lines.")
     html: str | None = Field(None, description="A page, to be split by its block elements.")
     paragraphs: list[_Given] | None = Field(
@@ -83,8 +93,6 @@ class Document(_Strict):
         fail_fast=True,
         description="Paragraphs in the order of the document. Their HTML hints count where each one has both.",
     )
-    context: bool = Field(True, description="Whether the paragraphs around one count; else each is judged alone.")
-    explain: bool = Field(False, description="Whether each paragraph's answer says why. Slow: it tags many times.")
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
@@ -120,22 +128,73 @@ class Document(_Strict):
         self._check(found, limits)
         return found
 
+    def _source(self) -> str:
+        return next(name for name in SOURCES if getattr(self, name) is not None)
+
     def _check(self, found: list[Paragraph], limits: Settings) -> None:
-        source = next(name for name in SOURCES if getattr(self, name) is not None)
+        source = self._source()
         place = pointer([source])
-        _limit(TOO_MANY_PARAGRAPHS, "The document", len(found), limits, "max_paragraphs", place)
+        check_limit(TOO_MANY_PARAGRAPHS, "The document", len(found), limits, "max_paragraphs", place)
         lengths = [len(paragraph.text) for paragraph in found]
-        if self.explain:
-            _limit(TOO_LONG_TO_EXPLAIN, "The document", len(found), limits, "max_explained_paragraphs", place)
-            _limit(TOO_LONG_TO_EXPLAIN, "The document", sum(lengths), limits, "max_explained_characters", place)
         if lengths:
             i = lengths.index(max(lengths))
             if source == "paragraphs":
                 place = pointer([source, i])
-            _limit(PARAGRAPH_TOO_LONG, f"Paragraph {i}", lengths[i], limits, "max_paragraph_characters", place)
+            check_limit(PARAGRAPH_TOO_LONG, f"Paragraph {i}", lengths[i], limits, "max_paragraph_characters", place)
 
 
-def _limit(kind: Kind, subject: str, count: int, limits: Settings, setting: str, place: str) -> None:
+class Document(Source):
+    """A document to tag: exactly one of ``text``, ``html`` and ``paragraphs``."""
+
+    model_config = schema(
+        {"paragraphs": ["The bridge opens to cyclists on Monday.", "Sign up for our newsletter", "Home"]},
+        {"id": "page-17", "text": "The bridge opens on Monday.\nADVERTISEMENT\nIt took two years to build."},
+        {"html": "<nav><a href='/'>Home</a></nav><p>The bridge opens on Monday.</p>", "explain": True},
+        {"paragraphs": [{"text": "Home", "tag": "li", "link_density": 1.0}], "context": False},
+    )
+
+    id: str | None = Field(None, description="Comes back in the answer; made up where it is missing.")
+    context: bool = Field(True, description="Whether the paragraphs around one count; else each is judged alone.")
+    explain: _Explain = Field(
+        False,
+        description="Whether each paragraph's answer says why, or the places, from 0, of the paragraphs whose answers "
+        "do. Slow: it tags the document many times for each.",
+    )
+
+    def _check(self, found: list[Paragraph], limits: Settings) -> None:
+        super()._check(found, limits)
+        characters = sum(len(paragraph.text) for paragraph in found)
+        if self.explain is True:
+            place = pointer([self._source()])
+            counts = {"max_explained_paragraphs": len(found), "max_explained_characters": characters}
+            for setting, count in counts.items():
+                check_limit(TOO_LONG_TO_EXPLAIN, "The document", count, limits, setting, place)
+        elif self.explain:
+            _check_places(self.explain, len(found), characters, limits)
+
+
+def _check_places(places: list[int], n: int, characters: int, limits: Settings) -> None:
+    """The fewer paragraphs are explained, the longer may the document be."""
+    if max(places) >= n:
+        detail = f"There is no paragraph {max(places)}: the document has {n:,}"
+        place = pointer(["explain", places.index(max(places))])
+        raise Problem(INVALID_FIELDS, f"{place}: {detail}", [FieldError(pointer=place, detail=detail)])
+    place = pointer(["explain"])
+    check_limit(TOO_LONG_TO_EXPLAIN, "The list", len(places), limits, "max_explained_paragraphs", place)
+    most = limits.max_explained_characters * limits.max_explained_paragraphs // len(places)
+    if characters > most:
+        detail = (
+            f"The document has {characters:,} characters; where {len(places):,} of its paragraphs are explained, "
+            f"the limit is {most:,} (max_explained_characters times max_explained_paragraphs, by their number)"
+        )
+        raise Problem(TOO_LONG_TO_EXPLAIN, f"{detail}.", [FieldError(pointer=place, detail=detail)])
+
+
+def check_limit(kind: Kind, subject: str, count: int, limits: Settings, setting: str, place: str) -> None:
+    """
+    Raises:
+        Problem: ``count`` is over the limit that is called ``setting``.
+    """
     limit = getattr(limits, setting)
     if count > limit:
         unit = setting.rpartition("_")[2]

@@ -31,6 +31,7 @@ class Metrics:
         self.queued = self._gauge("queued_requests", "Requests that are worked for or wait for a thread.")
         self.streams = self._gauge("open_streams", "Requests to /v1/batch that are open.")
         self.buffered = self._gauge("buffered_bytes", "Bytes of bodies that are held.")
+        self.corrections = self._gauge("open_corrections", "Requests that are at the file of corrections.")
         self.lines = self._counter("batch_lines", "Lines of /v1/batch answered.", "status")
         self._paragraphs = self._counter("paragraphs", "Paragraphs tagged.", "label")
         self._scores = self._counter("paragraph_score", "Sum of the scores of all paragraphs tagged.")

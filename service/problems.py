@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException as BareHTTPException
 
@@ -28,6 +29,7 @@ class Kind:
 NOT_JSON: Final = Kind("not-json", 400, "The body is not JSON")
 CANT_UNPACK: Final = Kind("cant-unpack", 400, "The body can't be unpacked")
 UNAUTHORIZED: Final = Kind("unauthorized", 401, "A bearer key is needed")
+NO_SUCH_MODEL: Final = Kind("no-such-model", 404, "The service has no such model")
 TOO_SLOW: Final = Kind("too-slow", 408, "The body took too long to arrive")
 BODY_TOO_LARGE: Final = Kind("body-too-large", 413, "The body is too large")
 PARAGRAPH_TOO_LONG: Final = Kind("paragraph-too-long", 413, "A paragraph is too long")
@@ -35,14 +37,18 @@ TOO_MANY_PARAGRAPHS: Final = Kind("too-many-paragraphs", 413, "The document has 
 TOO_LONG_TO_EXPLAIN: Final = Kind("too-long-to-explain", 413, "The document is too long to be explained")
 HTML_TOO_COMPLEX: Final = Kind("html-too-complex", 413, "The HTML is too complex")
 WRONG_MEDIA_TYPE: Final = Kind("wrong-media-type", 415, "The body is of a type that is not taken here")
-INVALID_FIELDS: Final = Kind("invalid-fields", 422, "The body is JSON but not a document")
+INVALID_FIELDS: Final = Kind("invalid-fields", 422, "The body is JSON but its fields are not as they must be")
+INVALID_PARAMETERS: Final = Kind("invalid-parameters", 422, "A parameter of the address is not as it must be")
+BAD_FILE: Final = Kind("bad-file", 422, "The file can't be read")
+NOT_FOUND: Final = Kind("not-found", 404, "There is no such thing")
+WRONG_HOST: Final = Kind("wrong-host", 421, "The service is not known by this name")
 NOT_READY: Final = Kind("not-ready", 503, "The model is not loaded")
 OVERLOADED: Final = Kind("overloaded", 503, "The service has all the work it can take")
 STOPPING: Final = Kind("stopping", 503, "The service is stopping")
-KINDS: Final = (
+CANT_KEEP: Final = Kind("cant-keep", 507, "The service can't keep this")
+DOCUMENT_KINDS: Final = (  # of what is sent a document
     NOT_JSON,
     CANT_UNPACK,
-    UNAUTHORIZED,
     TOO_SLOW,
     BODY_TOO_LARGE,
     PARAGRAPH_TOO_LONG,
@@ -53,7 +59,16 @@ KINDS: Final = (
     INVALID_FIELDS,
     NOT_READY,
     OVERLOADED,
+)
+KINDS: Final = (
+    *DOCUMENT_KINDS,
+    UNAUTHORIZED,
     STOPPING,
+    INVALID_PARAMETERS,
+    BAD_FILE,
+    NOT_FOUND,
+    WRONG_HOST,
+    CANT_KEEP,
 )
 
 
@@ -102,6 +117,7 @@ def install(app: FastAPI) -> None:
     """Makes every error that the app tells of a problem; bugs are the envelope's."""
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(BareHTTPException, _answer_http)
+    app.add_exception_handler(RequestValidationError, _answer_parameters)
 
 
 def told(problem: Problem) -> dict[str, Any]:
@@ -138,6 +154,13 @@ _WORDS: Final = {
     "missing": "This field is missing",
     "model_attributes_type": "Must be a JSON object",
     "model_type": "Must be a JSON object",
+    "string_pattern_mismatch": "Must begin with a letter or digit, and not end in white space",
+}
+
+
+_PARAMETER_WORDS: Final = {
+    "extra_forbidden": "There is no such parameter",
+    "missing": "This parameter is missing",
 }
 
 
@@ -152,9 +175,23 @@ def invalid(error: ValidationError) -> Problem:
     return Problem(INVALID_FIELDS, detail, found)
 
 
+def invalid_field(field: str, detail: str) -> Problem:
+    """The problem that one field of the body is not as it must be."""
+    place = pointer([field])
+    return Problem(INVALID_FIELDS, f"{place}: {detail}", [FieldError(pointer=place, detail=detail)])
+
+
 def _path(loc: tuple[str | int, ...]) -> list[str | int]:
-    # Pydantic puts the kind of a paragraph that it chose behind the paragraph's index: no part of the body.
-    return [part for i, part in enumerate(loc) if not (i and isinstance(loc[i - 1], int))]
+    # Pydantic puts the kind that it chose of a paragraph, or of "explain", behind its place: no part of the body.
+    return [part for i, part in enumerate(loc) if not (i and (isinstance(loc[i - 1], int) or loc[i - 1] == "explain"))]
+
+
+def _answer_parameters(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    name = str(first["loc"][-1])[:_MAX_NAME]
+    said = (_WORDS | _PARAMETER_WORDS).get(first["type"], first["msg"])
+    return response(told(Problem(INVALID_PARAMETERS, f"{name}: {said}.")))
 
 
 _BLANK_DETAILS: Final = {
@@ -163,7 +200,12 @@ _BLANK_DETAILS: Final = {
 }
 
 
-def _answer_http(_: Request, error: Exception) -> Response:
+def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, BareHTTPException)
     status = error.status_code
-    return response(blank(status, _BLANK_DETAILS.get(status, HTTPStatus(status).phrase)), error.headers)
+    headers = error.headers
+    path = getattr(request.scope.get("route"), "path", None)
+    if status == 405 and (described := request.app.openapi()["paths"].get(path)):
+        # The router names only the methods of the first of an address's endpoints.
+        headers = {"Allow": ", ".join(sorted(map(str.upper, described)))}
+    return response(blank(status, _BLANK_DETAILS.get(status, HTTPStatus(status).phrase)), headers)

@@ -3,10 +3,20 @@
 import argparse
 import os
 import sys
+from typing import Final
 
 from classifier import folder
 from classifier.tagger import DEFAULT_MODEL
 from service.settings import ABOUT, SettingError, Settings, variable
+
+_METAVARS: Final = {
+    "host": "ADDRESS",
+    "model": "DIR",
+    "compare": "DIR",
+    "keys": "HASHES",
+    "allowed_hosts": "NAMES",
+    "corrections": "FILE",
+}
 
 
 def fill_serve(parser: argparse.ArgumentParser) -> None:
@@ -18,19 +28,29 @@ def fill_serve(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             type=str if about.low is None else int,
-            metavar={"host": "ADDRESS", "model": "DIR", "keys": "HASHES"}.get(name, "N"),
+            metavar=_METAVARS.get(name, "N"),
             help=f"{about.says}{shown}; {variable(name)}",
         )
+
+
+def read_settings(args: argparse.Namespace) -> Settings:
+    """The settings by flags and environment.
+
+    Raises:
+        SettingError: one is of no use.
+    """
+    return Settings.read(os.environ, {name: getattr(args, name) for name in ABOUT})
 
 
 def serve(args: argparse.Namespace) -> int:
     from service.supervisor import Supervisor
 
     try:
-        settings = Settings.read(os.environ, {name: getattr(args, name) for name in ABOUT})
+        settings = read_settings(args)
     except SettingError as error:
         print(f"boilertag: {error}", file=sys.stderr)
         return 2
-    folder.read(settings.model or DEFAULT_MODEL)  # a model that can't be read is told of now, in one line
+    for path in filter(None, (settings.model or DEFAULT_MODEL, settings.compare)):
+        folder.read(path)  # a model that can't be read is told of now, in one line
     Supervisor(settings).run()
     return 0

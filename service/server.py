@@ -37,9 +37,13 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Starts, and listens to signals, which the starting process has held back until now."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_signal_handler(signal.SIGHUP, self._state.model.reload)
+        self._loop.add_signal_handler(signal.SIGHUP, self._reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         await super().startup(sockets)
+
+    def _reload(self) -> None:
+        for model in self._state.models:
+            model.reload()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Notes a signal to stop, for the next tick; before the first, there is only a model to wait for no longer."""

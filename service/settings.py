@@ -11,9 +11,25 @@ from typing import Annotated, Any, Final, Self, get_args
 from classifier.errors import BoilertagError
 
 PREFIX: Final = "BOILERTAG_"
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+OFF: Final = "off"
 _NEAR: Final = 0.85  # likeness of a misspelt name, which shares its prefix with all others
 _CORES: Final = os.cpu_count() or 1
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def corrections_file() -> Path:
+    """The default file of corrections: where a user's programs keep their data, by the XDG base directories."""
+    given = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if not given.is_absolute():
+        try:
+            given = Path.home() / ".local" / "share"
+        except RuntimeError:  # a user without a home
+            given = Path(os.curdir)
+    return given / "boilertag" / "corrections.sqlite"
+
+
+_CORRECTIONS: Final = corrections_file()
 
 
 class SettingError(BoilertagError):
@@ -41,10 +57,19 @@ class Settings:
     host: Annotated[str, About("address to listen at; the default is reached from this machine only")] = "127.0.0.1"
     port: Annotated[int, About("port to listen at", 1, 65535)] = 8000
     model: Annotated[Path | None, About("model folder; without it the model that comes with boilertag")] = None
+    compare: Annotated[Path | None, About("folder of a second model, which answers requests that name it")] = None
     keys: Annotated[
         str | None,
         About("SHA-256 of each bearer key, in hex, commas between; without it anyone who reaches it may call"),
     ] = None
+    allowed_hosts: Annotated[
+        str | None,
+        About("names of a proxy in front, commas between, by which corrections may be asked for, besides localhost"),
+    ] = None
+    corrections: Annotated[
+        Path | None,
+        About(f"file to keep corrections in, made at the first of them; {OFF}: none are taken"),
+    ] = _CORRECTIONS
     workers: Annotated[int, About("processes, each with a model of its own", 1, 256)] = 1
     # From here on each number is that of one process.
     threads: Annotated[int, About("documents tagged at once in each process", 1, 256)] = _CORES
@@ -64,6 +89,7 @@ class Settings:
     max_receive_seconds: Annotated[int, About("seconds a client may take to send a document", 1, 3600)] = 30
     max_send_seconds: Annotated[int, About("seconds a client may take in nothing of its answer", 1, 3600)] = 30
     max_stop_seconds: Annotated[int, About("seconds that a stop waits for requests in hand", 0, 3600)] = 30
+    max_corrections_bytes: Annotated[int, About("bytes of the file of corrections", 1 << 16, 1 << 40)] = 4 << 30
     drain_seconds: Annotated[int, About("seconds that /readyz says 503 before a stop refuses requests", 0, 3600)] = 0
     reload_seconds: Annotated[int, About("seconds between looks at the model folder; 0: on SIGHUP only", 0, 3600)] = 2
 
@@ -99,8 +125,11 @@ class Settings:
                 raise SettingError(f"the environment's {name} is no setting; {hint}")
             values[names[name]] = _parse(name, raw, is_number=ABOUT[names[name]].low is not None)
         values |= {name: value for name, value in (flags or {}).items() if value is not None}
-        if values.get("model") is not None:
-            values["model"] = Path(values["model"])
+        for name in ("model", "compare"):
+            if values.get(name) is not None:
+                values[name] = Path(values[name])
+        if "corrections" in values:
+            values["corrections"] = None if values["corrections"] == OFF else Path(values["corrections"])
         return cls(**values)
 
 

@@ -14,7 +14,7 @@ from typing import Final, Self
 from service import logs
 from service.metrics import FOLDER_VARIABLE, forget_process
 from service.server import SIGNALS, serve
-from service.settings import Settings
+from service.settings import LOOPBACK, Settings
 
 _LOOK_SECONDS: Final = 0.5  # between looks for dead processes, which also wake it
 _RESTART_SECONDS: Final = 1.0  # at least so long between two starts of a worker that dies again and again
@@ -22,7 +22,6 @@ _KILL_SECONDS: Final = 5.0  # what a worker may take on top of the time that a s
 
 # glibc else keeps what large bodies took: they get memory of their own, given back when it is freed.
 _ALLOCATOR: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1 << 17)}
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _STOPS: Final = {signal.SIGTERM, signal.SIGINT}
 
 _log = logging.getLogger("boilertag")
@@ -50,7 +49,7 @@ class Supervisor:
         logs.configure()
         settings = self._settings
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        if settings.host not in _LOOPBACK and not settings.keys:
+        if settings.host not in LOOPBACK and not settings.keys:
             _log.warning("no keys are set: whoever reaches %s may call", settings.host)
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
         with _Signals() as signals, tempfile.TemporaryDirectory(prefix="boilertag-") as counts:

@@ -11,7 +11,7 @@ from classifier import Paragraph, Tagger
 from service import answers
 from service.bodies import parse
 from service.documents import Document, Page
-from service.problems import INVALID_FIELDS, FieldError, Problem, pointer
+from service.problems import invalid_field
 from service.state import State
 
 _Kind = TypeVar("_Kind", bound=Document)
@@ -44,11 +44,11 @@ async def clean(raw: bytes, tagger: Tagger, state: State) -> bytes:
 
     def tell(page: Page, paragraphs: Sequence[Paragraph]) -> bytes:
         if not set(page.keep).issubset(tagger.labels):
-            raise _invalid("keep", f"The labels of this model are {', '.join(tagger.labels)}")
+            raise invalid_field("keep", f"The labels of this model are {', '.join(tagger.labels)}")
         try:
             keep = tagger.keep(paragraphs, page.keep, page.keep_recall, context=page.context)
         except ValueError as error:
-            raise _invalid("keep_recall", str(error)) from None
+            raise invalid_field("keep_recall", str(error)) from None
         tags = tagger.tag(paragraphs, context=page.context)
         state.metrics.tagged(tags)
         told = [
@@ -93,13 +93,10 @@ def _head(document: Document, tagger: Tagger) -> dict[str, Any]:
     return {"id": made_up, "model": answers.model_name(tagger.manifest)}
 
 
-def _invalid(field: str, detail: str) -> Problem:
-    place = pointer([field])
-    return Problem(INVALID_FIELDS, f"{place}: {detail}", [FieldError(pointer=place, detail=detail)])
-
-
 def _add_reasons(
     told: Sequence[answers.Removed], tagger: Tagger, paragraphs: Sequence[Paragraph], document: Document
 ) -> None:
+    explained = range(len(paragraphs)) if document.explain is True else set(document.explain or ())
     for one in told:
-        one["why"] = answers.why(tagger.explain(paragraphs, one["index"], context=document.context))
+        if one["index"] in explained:
+            one["why"] = answers.why(tagger.explain(paragraphs, one["index"], context=document.context))

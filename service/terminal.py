@@ -55,7 +55,14 @@ class Painter:
         ]
         if explanation.neighbours:
             lines.append(f"      the paragraphs around it, for {label}:")
-            lines += [f"      {one.weight:+8.2f}  paragraph {one.index}" for one in explanation.neighbours]
+            lines += [
+                f"      {one.weight:+8.2f}  paragraph {one.index}"
+                + (f"; without it {one.label}" if one.label != label else "")
+                for one in explanation.neighbours
+            ]
+        if change := explanation.change:
+            words = ", ".join(f"“{printable(word)}”" for word in change.words)
+            lines.append(f"      without {words}: {change.label} {change.score:.2f}")
         return lines
 
     def _label(self, label: str) -> str:

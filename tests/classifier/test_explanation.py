@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier import Paragraph, Tagger, folder
-from classifier.explanation import REACH, Explanation
+from classifier.explanation import MAX_WORDS, REACH, Explanation
 from classifier.features import SHAPE_NAMES, char_ngrams, word_ngrams
 from classifier.folder import Model
 from classifier.kernel import shape_bins
@@ -132,3 +132,56 @@ def test_words_that_ask_are_reasons_for_an_appeal(tagger: Tagger):
     assert why.label == "appeal"
     strong = {reason.name for reason in why.reasons[:25] if reason.weight > 0}
     assert any("donat" in name or "support" in name for name in strong)
+
+
+def without(text: str, words: tuple[str, ...]) -> str:
+    """The text less some of its words, which white space parts from the others."""
+    gone = {word.lower() for word in words}
+    return " ".join(word for word in text.split() if word.lower().strip(".,!") not in gone)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please donate today to support our independent journalism",
+        "Become a member of the choir",
+        "Subscribe now and the ferry leaves at dawn",
+        "Advertisement for a lost dog in the harbour",
+    ],
+)
+def test_without_the_words_of_a_change_the_label_is_another(tagger: Tagger, text: str):
+    page = ["The ferry left the harbour at dawn.", text, "It was back by noon."]
+    why = tagger.explain(page, 1)
+    if why.change is None:
+        for word in text.split():
+            assert tagger.tag([page[0], without(text, (word,)), page[2]])[1].label == why.label
+        return
+    assert set(why.change.words) < set(text.split())
+    tag = tagger.tag([page[0], without(text, why.change.words), page[2]])[1]
+    assert (why.change.label, why.change.score) == (tag.label, pytest.approx(tag.score))
+    assert tag.label != why.label
+    for word in why.change.words[1:]:  # none of them may as well stay
+        fewer = tuple(one for one in why.change.words if one != word)
+        assert tagger.tag([page[0], without(text, fewer), page[2]])[1].label == why.label
+
+
+def test_a_label_can_hang_on_a_word(tagger: Tagger):
+    why = tagger.explain(["Subscribe to the harbour"], 0, context=False)
+    assert why.change is not None
+    assert why.change.words == ("Subscribe",)
+
+
+@given(PARAGRAPHS, st.lists(PARAGRAPHS, max_size=2))
+def test_a_change_leaves_words(small: Tagger, text: str, after: list[str]):
+    why = small.explain([text, *after], 0)
+    if why.change:
+        assert why.change.label != why.label
+        assert all(word in text for word in why.change.words)
+        assert len(why.change.words) <= MAX_WORDS
+
+
+def test_the_label_without_a_neighbour(tagger: Tagger):
+    for i in range(len(PAGE)):
+        for neighbour in tagger.explain(PAGE, i).neighbours:
+            j = neighbour.index
+            assert neighbour.label == tagger.tag([*PAGE[:j], *PAGE[j + 1 :]])[i - (j < i)].label

@@ -20,6 +20,7 @@ from service.cli import main
 from service.settings import Settings
 
 LIMITS = Settings(
+    corrections=None,
     threads=2,
     max_body_bytes=12_000_000,
     max_paragraphs=1_000,

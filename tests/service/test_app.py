@@ -92,7 +92,7 @@ class TestTag:
         for i, one in enumerate(answer["paragraphs"]):
             explanation = tagger.explain(PARAGRAPHS, i)
             why = one["why"]
-            assert set(why) == {"alone", "reasons", "neighbours"}
+            assert set(why) == {"alone", "reasons", "neighbours", "change"}
             assert set(why["alone"]) == set(tagger.labels)
             assert 0 < len(why["reasons"]) <= 20
             first = explanation.reasons[0]
@@ -104,6 +104,27 @@ class TestTag:
             assert {two["index"] for two in why["neighbours"]} == set(range(5)) - {i}
         alone = service.tag({"paragraphs": PARAGRAPHS, "explain": True, "context": False})
         assert all(one["why"]["neighbours"] == [] for one in alone["paragraphs"])
+
+    def test_chosen_paragraphs_are_explained(self, service: Any) -> None:
+        whole = service.tag({"paragraphs": PARAGRAPHS, "explain": True})["paragraphs"]
+        chosen = service.tag({"paragraphs": PARAGRAPHS, "explain": [4, 2]})["paragraphs"]
+        assert [one.get("why") for one in chosen] == [None, None, whole[2]["why"], None, whole[4]["why"]]
+        removed = service.send("/v1/clean", {"paragraphs": PARAGRAPHS, "explain": [1, 2]})[1]["removed"]
+        assert [one["index"] for one in removed if "why" in one] == [2]  # 1 is kept, and not told of
+
+    @pytest.mark.parametrize(("explain", "place"), [([5], "#/explain/0"), ([0, 7], "#/explain/1"), ([-1], "#/explain")])
+    def test_a_paragraph_that_is_not_there_cant_be_explained(self, service: Any, explain: Any, place: str) -> None:
+        status, answer = service.send("/v1/tag", {"paragraphs": PARAGRAPHS, "explain": explain})
+        assert (status, answer["type"].rpartition(":")[2]) == (422, "invalid-fields")
+        assert answer["errors"][0]["pointer"].startswith(place)
+
+    def test_the_fewer_are_explained_the_longer_the_document_may_be(self, service: Any) -> None:
+        page = ["The ferry left the harbour at dawn. " * 10] * 6  # over both limits of a document explained in whole
+        assert service.send("/v1/tag", {"paragraphs": page, "explain": True})[0] == 413
+        assert service.send("/v1/tag", {"paragraphs": page, "explain": [3]})[0] == 200
+        status, answer = service.send("/v1/tag", {"paragraphs": page, "explain": [0, 1]})
+        assert (status, answer["type"].rpartition(":")[2]) == (413, "too-long-to-explain")
+        assert service.send("/v1/tag", {"paragraphs": ["a"] * 6, "explain": [0] * 6})[0] == 413
 
     @pytest.mark.parametrize(
         "body",
@@ -422,7 +443,7 @@ class TestAddresses:
         assert service.get("/readyz") == (200, {"status": "ready"})
 
     def test_unknown_address(self, service: Any) -> None:
-        for path in ("/", "/v1", "/v1/tag/", "/v2/tag", "/%00", "/v1/tag%20"):
+        for path in ("/page", "/page/none.js", "/page/../app.py", "/v1", "/v1/tag/", "/v2/tag", "/%00", "/v1/tag%20"):
             status, answer = service.get(path)
             assert (status, answer["type"], answer["title"]) == (404, "about:blank", "Not Found")
 
@@ -444,14 +465,14 @@ class TestAddresses:
     def test_documentation(self, service: Any) -> None:
         status, schema = service.get("/openapi.json")
         assert status == 200
-        assert set(schema["paths"]) == {f"/v1/{name}" for name in ("tag", "clean", "batch", "model")} | {
+        assert set(schema["paths"]) == {f"/v1/{name}" for name in ("tag", "clean", "batch", "model", "models")} | {
             "/healthz",
             "/readyz",
             "/metrics",
         }
         for path in ("/v1/tag", "/v1/clean"):
             responses = schema["paths"][path]["post"]["responses"]
-            assert set(responses) == {"200", "400", "408", "413", "415", "422", "503"}
+            assert set(responses) == {"200", "400", "404", "408", "413", "415", "422", "503"}
             for code, response in responses.items():
                 media_type = "application/json" if code == "200" else "application/problem+json"
                 assert list(response["content"]) == [media_type]

@@ -93,9 +93,9 @@ def test_train_on_top_of_the_default_model(tmp_path: Path, capsys: pytest.Captur
     manifest = json.loads((model / "model.json").read_text("utf-8"))
     assert manifest["base"] == tagger.manifest["sha256"]
     assert (manifest["labels"], manifest["context"]["text"]) == (list(tagger.labels), "fitted")
-    assert json.loads(report.read_text("utf-8"))["files"] == [
-        {"file": str(source), "rows": 40, "documents": 8, "groups": 8}
-    ]
+    (file,) = json.loads(report.read_text("utf-8"))["files"]
+    assert file["labels"] == {"content": 16, "ad_notice": 8, "appeal": 8, "navigation": 8}
+    assert (file["file"], file["rows"], file["documents"], file["groups"]) == (str(source), 40, 8, 8)
     source.write_text(source.read_text("utf-8").replace("navigation", "menu"), "utf-8")
     for argv, says in (
         (command, "'menu', which the model has not"),

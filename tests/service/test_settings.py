@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import SettingError, Settings
+from service.settings import SettingError, Settings, corrections_file
 
 
 def test_defaults_listen_to_this_machine_only() -> None:
@@ -64,3 +64,26 @@ def test_flags_are_checked_as_well() -> None:
         Settings(workers=True)
     with pytest.raises(SettingError, match="host must be"):
         Settings(host="")
+
+
+def test_corrections_are_kept_where_the_user_keeps_data() -> None:
+    read = Settings.read
+    assert read({}).corrections == Settings().corrections
+    assert read({"BOILERTAG_CORRECTIONS": "here.sqlite"}).corrections == Path("here.sqlite")
+    assert read({"BOILERTAG_CORRECTIONS": "here.sqlite"}, {"corrections": "off"}).corrections is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "file"),
+    [
+        ({"XDG_DATA_HOME": "/data"}, "/data/boilertag/corrections.sqlite"),
+        ({"XDG_DATA_HOME": "relative", "HOME": "/home/ada"}, "/home/ada/.local/share/boilertag/corrections.sqlite"),
+        ({"HOME": "/home/ada"}, "/home/ada/.local/share/boilertag/corrections.sqlite"),
+    ],
+    ids=str,
+)
+def test_where_a_user_keeps_data(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], file: str) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert corrections_file() == Path(file)

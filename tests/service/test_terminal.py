@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifier import Explanation, Neighbour, Paragraph, Reason, Tag
+from classifier import Change, Explanation, Neighbour, Paragraph, Reason, Tag
 from service.terminal import Painter, printable, shorten
 
 LABELS = ("content", "ad_notice")
@@ -52,8 +52,11 @@ def test_explanation() -> None:
         score=0.9,
         alone={"content": 0.6, "ad_notice": 0.4},
         reasons=(Reason("word", "the\x1bferry", 1.5), Reason("char", "he ", -0.5), Reason("shape", "commas 0", 0.25)),
-        neighbours=(Neighbour(2, -1.25),),
+        neighbours=(Neighbour(2, -1.25, "content"), Neighbour(5, 1.5, "appeal")),
+        change=Change(("Give", "the\x1bferry"), "ad_notice", 0.75),
     )
     lines = "\n".join(Painter(LABELS, width=80, colour=True).explanation(explanation))
-    for part in ("content 0.60", "+1.50  word   “the�ferry”", "-0.50  char   “he ”", "+0.25", "-1.25  paragraph 2"):
+    for part in ("content 0.60", "+1.50  word   “the�ferry”", "-0.50  char   “he ”", "+0.25", "-1.25  paragraph 2\n"):
         assert part in lines
+    assert "+1.50  paragraph 5; without it appeal\n" in lines
+    assert lines.endswith("without “Give”, “the�ferry”: ad_notice 0.75")
