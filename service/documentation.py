@@ -78,7 +78,10 @@ def body(kind: type[BaseModel]) -> dict[str, Any]:
 
 
 FILE_BODY: Final = {
-    "requestBody": {"required": True, "content": {FILE: {"schema": {"type": "string", "format": "binary"}}}}
+    "requestBody": {
+        "required": True,
+        "content": {FILE: {"schema": {"type": "string", "format": "binary", "minLength": 1}}},
+    }
 }
 
 _EXAMPLE_LINES: Final = (

@@ -205,11 +205,19 @@ def check_limit(kind: Kind, subject: str, count: int, limits: Settings, setting:
 class Page(Document):
     """A document to clean: as one to tag, and what to keep."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            **Document.model_config["json_schema_extra"],  # type: ignore[dict-item]
+            "if": {"required": ["keep_recall"], "properties": {"keep_recall": {"type": "number"}}},
+            "then": {"properties": {"keep": {"minItems": 1, "maxItems": 1}}},
+        }
+    )
+
     keep: list[str] = Field(
         ["content"],
         fail_fast=True,
         description="The labels whose paragraphs are kept.",
-        examples=[["content", "appeal"]],
+        examples=[["content"]],
     )
     keep_recall: float | None = Field(
         None,

@@ -69,6 +69,7 @@ KINDS: Final = (
     NOT_FOUND,
     WRONG_HOST,
     CANT_KEEP,
+    NO_SUCH_MODEL,
 )
 
 

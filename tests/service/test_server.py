@@ -173,7 +173,10 @@ class TestSlowClients:
             assert len(rest(client)) < len(body)  # the answer would be longer; some of it is with the kernel
 
     def test_no_http(self, strict: Service) -> None:
-        for nonsense in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 100_000):
+        for nonsense in (
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+            b"GET /nowhere HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 100_000,
+        ):
             with connect(strict) as client:
                 client.sendall(nonsense + b"\r\n\r\n")
                 answer = client.recv(10_000)
