@@ -57,32 +57,26 @@ def _hold(key, row, is_long, keys, holders):
 
 @njit(cache=True, nogil=True)
 def _echoes(codes, ends, starts, classes, out):
-    most = np.int64(0)  # words and texts in a document
+    longest = np.int64(0)  # characters of a document
     start = np.int64(0)
     for d in range(len(starts) - 1):
         end = ends[starts[d + 1] - 1] if starts[d + 1] > 0 else start
-        most = max(most, end - start + starts[d + 1] - starts[d])
+        longest = max(longest, end - start)
         start = end
-    all_keys = np.empty(_table_size(most), np.uint64)
-    holders = np.empty((len(all_keys), 3), np.int32)
-    words = np.empty(most, np.uint64)  # a paragraph's words, by their keys, and the paragraph's text
-    slots = np.empty(most, np.int64)  # of the words of all the document's paragraphs
+    words = np.empty(longest, np.uint64)  # of a document's paragraphs, by their keys; then by their slots
     word_ends = np.empty(len(ends), np.int64)
-    texts = np.empty(len(ends), np.int64)
+    texts = np.empty(len(ends), np.uint64)  # likewise
+    keys = np.empty(0, np.uint64)
+    holders = np.empty((0, 3), np.int32)
     start = np.int64(0)
     for d in range(len(starts) - 1):
         first, last = starts[d], starts[d + 1]
-        if first == last:
-            continue
-        keys = all_keys[: _table_size(ends[last - 1] - start + last - first)]
-        keys[:] = _0
+        begin = start
         n = np.int64(0)
         for row in range(first, last):
-            is_long = ends[row] - start > _LONG
             text = _TEXT
             word = _WORD
             letters = 0
-            n_words = 0
             ideograph = _WORD  # the state after the ideograph just before, if there is one
             for i in range(start, ends[row] + 1):
                 code = codes[i] if i < ends[row] else _BLANK
@@ -97,43 +91,56 @@ def _echoes(codes, ends, starts, classes, out):
                     continue
                 pair = kind == _IDEOGRAPH and ideograph != _WORD
                 if letters >= _MIN_LETTERS or pair:
-                    words[n_words] = finish_key(add_code(ideograph, fold) if pair else word)
-                    n_words += 1
+                    words[n] = finish_key(add_code(ideograph, fold) if pair else word)
+                    n += 1
                 word = _WORD
                 letters = 0
                 ideograph = add_code(_WORD, fold) if kind == _IDEOGRAPH else _WORD
-            words[n_words] = finish_key(text)
-            for i in range(n_words + 1):
-                slots[n] = _hold(words[i], row, is_long, keys, holders)
-                n += slots[n] >= 0
-            n -= 1  # the text's slot
-            texts[row] = slots[n]
+            word_ends[row] = n
+            texts[row] = finish_key(text)
+            start = ends[row]
+        size = 16
+        while size < 2 * (n + last - first):
+            size *= 2
+        if size > len(keys):
+            keys = np.empty(size, np.uint64)
+            holders = np.empty((size, 3), np.int32)
+        table = keys[:size]
+        table[:] = _0
+        read = np.int64(0)
+        n = np.int64(0)
+        end = begin
+        for row in range(first, last):
+            is_long = ends[row] - end > _LONG
+            end = ends[row]
+            for i in range(read, word_ends[row] + 1):
+                is_text = i == word_ends[row]
+                slot = _hold(texts[row] if is_text else words[i], row, is_long, table, holders)
+                if is_text:
+                    texts[row] = np.uint64(slot)
+                elif slot >= 0:
+                    words[n] = np.uint64(slot)
+                    n += 1
+            read = word_ends[row]
             word_ends[row] = n
             out[row, 5] = holders[texts[row], 0] > 1
-            start = ends[row]
         n = np.int64(0)
+        end = begin
         for row in range(first, last):
-            is_long = ends[row] - (ends[row - 1] if row > 0 else 0) > _LONG
+            is_long = ends[row] - end > _LONG
+            end = ends[row]
             n_words = word_ends[row] - n
             elsewhere = 0
             in_long = 0
             for i in range(n, word_ends[row]):
-                elsewhere += holders[slots[i], 0] > 1
-                in_long += holders[slots[i], 1] > is_long
+                elsewhere += holders[words[i], 0] > 1
+                in_long += holders[words[i], 1] > is_long
             n = word_ends[row]
             out[row, 0] = n_words == 0
             out[row, 1] = elsewhere / max(n_words, 1)
             out[row, 2] = in_long / max(n_words, 1)
             out[row, 3] = 0.0 if is_long else out[row, 2]
             out[row, 4] = holders[texts[row], 0] > 1
-
-
-@njit
-def _table_size(n):
-    size = 16
-    while size < 2 * n:
-        size *= 2
-    return size
 
 
 def echoes(codes: NDArray[np.uint32], ends: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -90,7 +90,7 @@ def removed(index: int, paragraph: Paragraph, tag: Tag) -> Removed:
 
 def tagged(index: int, paragraph: Paragraph, tag: Tag) -> Tagged:
     """A paragraph as it is told of with its tag."""
-    return {**removed(index, paragraph, tag), "scores": tag.scores}
+    return {"index": index, "text": paragraph.text, "label": tag.label, "score": tag.score, "scores": tag.scores}
 
 
 def why(explanation: Explanation) -> Why:
