@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import problems
+from service import logs, problems
 from service.state import State
 
 REQUEST_ID: Final = "X-Request-ID"
@@ -57,6 +57,7 @@ class Envelope:
             return
         began = time.perf_counter()
         request_id = request_id_of(Headers(scope=scope).get(REQUEST_ID, ""))
+        logs.REQUEST_ID.set(request_id)
         status = 0
 
         async def send_in_envelope(message: Message) -> None:

@@ -1,11 +1,15 @@
-"""Logs: a JSON object a line on standard error, without any text of a request."""
+"""Logs: a JSON object a line on standard error, without any text of a request unless a setting asks for it."""
 
 import json
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Final
+
+REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)  # of the request being answered
 
 
 class JsonFormatter(logging.Formatter):

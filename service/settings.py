@@ -85,6 +85,7 @@ class Settings:
     # An explanation tags the document a dozen times, so the cost goes by one times the other.
     max_explained_paragraphs: Annotated[int, About('paragraphs of a document with "explain"', 0, 1_000_000)] = 200
     max_explained_characters: Annotated[int, About('characters of a document with "explain"', 0, 1 << 30)] = 100_000
+    max_logged_characters: Annotated[int, About("characters of each document that the log repeats", 0, 1 << 30)] = 0
     max_idle_seconds: Annotated[int, About("seconds without a request, or with half of its head", 1, 3600)] = 15
     max_receive_seconds: Annotated[int, About("seconds a client may take to send a document", 1, 3600)] = 30
     max_send_seconds: Annotated[int, About("seconds a client may take in nothing of its answer", 1, 3600)] = 30

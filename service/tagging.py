@@ -1,6 +1,7 @@
 """From the bytes of a document to the bytes of its answer: parsed, split, tagged and told, off the event loop."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -11,10 +12,13 @@ from classifier import Paragraph, Tagger
 from service import answers
 from service.bodies import parse
 from service.documents import Document, Page
+from service.logs import REQUEST_ID
 from service.problems import invalid_field
 from service.state import State
 
 _Kind = TypeVar("_Kind", bound=Document)
+
+_log = logging.getLogger("boilertag")
 
 
 async def tag(raw: bytes, tagger: Tagger, state: State) -> bytes:
@@ -68,15 +72,21 @@ async def _answer(
 ) -> bytes:
     """What is told of a body's document. It waits in line once; only HTML leaves its thread for another process."""
 
+    def tell_logged(document: _Kind, paragraphs: Sequence[Paragraph]) -> bytes:
+        if most := state.settings.max_logged_characters:
+            text = "\n".join(paragraph.text for paragraph in paragraphs)[:most]
+            _log.info("document", extra={"fields": {"request_id": REQUEST_ID.get(), "text": text}})
+        return tell(document, paragraphs)
+
     def begin() -> bytes | _Kind:
         document = parse(raw, kind)
-        return document if document.html is not None else tell(document, document.split(state.settings))
+        return document if document.html is not None else tell_logged(document, document.split(state.settings))
 
     begun = await state.pool.run(begin)
     if isinstance(begun, bytes):
         return begun
     paragraphs = await begun.split_html(state.pool.splitter, state.settings)
-    return await state.pool.run(lambda: tell(begun, paragraphs))
+    return await state.pool.run(lambda: tell_logged(begun, paragraphs))
 
 
 def to_json(answer: Mapping[str, Any]) -> bytes:

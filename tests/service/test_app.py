@@ -731,3 +731,14 @@ def test_logs_hold_nothing_of_the_input(service: Any, caplog: Any) -> None:
         200,
     )
     assert "heliotrope" not in "".join(lines)
+
+
+def test_logs_hold_so_much_of_a_document_as_is_asked_for(caplog: Any) -> None:
+    app = create_app(Settings(max_logged_characters=4), wait_for_model=True)
+    with TestClient(app) as client, caplog.at_level("INFO", "boilertag"):
+        for path in ("/v1/tag", "/v1/clean"):
+            client.post(path, json={"text": "heliotrope"}, headers={"X-Request-ID": path})
+        client.post("/v1/tag", json={"html": "<p>iris"})
+    told = [record.fields for record in caplog.records if record.getMessage() == "document"]
+    assert [one["text"] for one in told] == ["heli", "heli", "iris"]
+    assert [one["request_id"] for one in told[:2]] == ["/v1/tag", "/v1/clean"]
