@@ -184,8 +184,7 @@ class Features:
     def _add(self, *blocks: NDArray[Any]) -> None:
         """Each of shape (n,) or (width, n)."""
         for block in blocks:
-            values = np.atleast_2d(block)
-            self._more(len(values))[:] = values
+            self._more(len(block) if block.ndim == 2 else 1)[:] = block
 
     def _add_window(self, values: NDArray[np.float64], reach: int) -> None:
         _write_window(values, self._around.starts, reach, self._more((2 * reach + 1) * len(values)))
@@ -202,7 +201,8 @@ class Features:
         sums = np.empty((2 * len(p), p.shape[1]))
         _write_running(mass, self._around.starts, 1.0, 1.0, sums)
         total = sums[: len(p)] + mass + sums[len(p) :]
-        self._add(sums / (np.vstack([total, total]) + 1e-3), np.log1p(sums), np.log1p(total))
+        shares = sums.reshape(2, *p.shape) / (total + 1e-3)
+        self._add(shares.reshape(sums.shape), np.log1p(sums), np.log1p(total))
         is_long = (lengths > _LONG) & (p > 0.5)
         last, following = self._last(is_long), self._next(is_long)
         self._add(
@@ -217,14 +217,18 @@ class Features:
         """
         n = len(self._at)
         likeliest = p.argmax(axis=0)
+        is_long = self._around.lengths > _LONG
+        begins = np.empty(n + 1, bool)
+        begins[n] = True
         most, mean, size = np.empty((3, *p.shape))
         for k in range(len(p)) if n else ():
-            wall = (self._around.lengths > _LONG) & (likeliest != k)
-            begins = wall | (self._at == self._start)
-            begins[1:] |= wall[:-1]
-            first = np.flatnonzero(begins)
-            stretch = np.cumsum(begins) - 1
-            sizes = np.diff(first, append=n)
+            wall = is_long & (likeliest != k)
+            np.logical_or(wall, self._at == self._start, out=begins[:n])
+            begins[1:n] |= wall[:-1]
+            bounds = np.flatnonzero(begins)
+            first = bounds[:-1]
+            stretch = np.cumsum(begins[:n]) - 1
+            sizes = bounds[1:] - first
             most[k] = np.maximum.reduceat(p[k], first)[stretch]
             mean[k] = (np.add.reduceat(p[k], first) / sizes)[stretch]
             size[k] = np.log(sizes)[stretch]

@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from classifier import characters
-from classifier.kernel import add_code, finish_key
+from classifier.kernel import add_code, finish_key, inner
 
 ECHOES: Final = (
     "has no long words",
@@ -34,7 +34,7 @@ _CLASS_SHIFT: Final = np.uint32(characters.CLASS_SHIFT)
 _FOLD_MASK: Final = np.uint32(characters.FOLD_MASK)
 
 
-@njit
+@inner
 def _hold(key, row, is_long, keys, holders):
     """Counts a paragraph among the holders of a word, or of a text, in the open-addressing table ``keys``: all of them,
     the long ones, and which came last. Returns the word's slot, or −1 where the paragraph was counted already.

@@ -89,22 +89,23 @@ _N_THRESHOLDS: Final = np.array([len(group) for group in features.SHAPE_THRESHOL
 _COARSE: Final = np.array(features.COARSE_LENGTHS, np.int64)
 N_GROUPS: Final = len(features.SHAPE_THRESHOLDS)
 
-_pivoted = njit(features.pivoted)
+inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # called by compiled code alone, and compiled faster
+_pivoted = inner(features.pivoted)
 
 
-@njit
+@inner
 def add_code(state, code):
     """A hash state with one more code point in it; :func:`finish_key` spreads it over all bits."""
     return (state + np.uint64(code)) * _MULTIPLIER
 
 
-@njit
+@inner
 def finish_key(state):
     state = (state ^ (state >> _32)) * _FINISH
     return state ^ (state >> _29)
 
 
-@njit
+@inner
 def _pair(left, right):
     return finish_key((left * _PAIR) ^ right)
 
@@ -128,14 +129,14 @@ def _prefetch(context, array, row):
     return types.void(array, row), generate
 
 
-@njit
+@inner
 def _note(key, keys, n, table, mask):
     """Notes an n-gram that is to be looked up."""
     keys[n] = key
     _prefetch(table, key & mask)
 
 
-@njit
+@inner
 def _look_up(keys, n, table, records, known):
     """Writes the places of those of ``n`` n-grams that the model knows into ``known``; returns how many it knows."""
     mask = np.uint64(len(table) - 1)
@@ -154,7 +155,7 @@ def _look_up(keys, n, table, records, known):
     return n_known
 
 
-@njit
+@inner
 def _add(known, n_known, records, counts, gains, touched, n_touched, sums):
     """Adds n-grams, by their places, to a channel's sums: the squared norm, then each label's score. Returns how many
     n-grams the paragraph has touched.
@@ -196,7 +197,7 @@ def _add(known, n_known, records, counts, gains, touched, n_touched, sums):
     return n_touched
 
 
-@njit
+@inner
 def _end_kind(entry):
     symbol = (entry >> _SYMBOL_SHIFT) & _MASK4
     kind = (entry >> _CLASS_SHIFT) & _MASK3
@@ -215,7 +216,7 @@ def _end_kind(entry):
     return 5
 
 
-@njit
+@inner
 def _shape(codes, start, end, classes, tally, words, capitalised, bins, row):
     """Writes the index of each shape group's bin that the paragraph is in into the row of ``bins``."""
     letters = np.int64(0)
@@ -417,6 +418,13 @@ def join(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     return characters.code_points("".join(texts)), ends
 
 
+def lengths_of(ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The lengths of texts in a row, given where each ends."""
+    lengths = ends.copy()  # np.diff with a first value takes ten times as long, which tells for a single page
+    lengths[1:] -= ends[:-1]
+    return lengths
+
+
 @dataclass(frozen=True)
 class Weights:
     """A fitted paragraph model as plain arrays, for ``n`` n-grams and ``k`` labels."""
@@ -475,7 +483,7 @@ class Kernel:
         _score(
             codes,
             ends,
-            int(np.diff(ends, prepend=0).max(initial=0)),
+            int(lengths_of(ends).max(initial=0)),
             characters.TABLE,
             self._table,
             self._records,

@@ -14,7 +14,7 @@ from classifier.context import Surroundings
 from classifier.echoes import echoes
 from classifier.errors import ModelError
 from classifier.explanation import Explanation, explain, vocabulary
-from classifier.kernel import Kernel, join
+from classifier.kernel import Kernel, join, lengths_of
 from classifier.paragraphs import (
     Paragraph,
     Split,
@@ -183,7 +183,7 @@ class Tagger:
         in_html: NDArray[np.bool_],
         hinted: Sequence[Paragraph],
     ) -> NDArray[np.float64]:
-        lengths = np.diff(ends, prepend=0).astype(np.float64)
+        lengths = lengths_of(ends).astype(np.float64)
         returns = echoes(codes, ends, np.cumsum([0, *sizes]))
         out = np.empty_like(logits)
         for html, passes in ((False, self._model.text_passes), (True, self._model.html_passes)):

@@ -300,7 +300,7 @@ def look(data: Dataset, documents: NDArray[np.int64], views: Sequence[View], *, 
         rows=rows,
         weights=np.concatenate(weights),
         surroundings=Surroundings(
-            lengths=np.diff(ends, prepend=0).astype(np.float64),
+            lengths=kernel.lengths_of(ends).astype(np.float64),
             echoes=echoes(codes, ends, starts),
             starts=starts,
             hints=hints,
