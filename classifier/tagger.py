@@ -1,6 +1,6 @@
 """The public face: a fitted model that tags the paragraphs of documents."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeGuard
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from classifier import context as context_model
 from classifier import folder
+from classifier.batches import batches
 from classifier.context import Surroundings
 from classifier.echoes import echoes
 from classifier.errors import ModelError
@@ -94,20 +95,6 @@ def _are_texts(document: Sequence[Given]) -> TypeGuard[Sequence[str]]:
 _BLOCK: Final = 1000  # paragraphs that are judged together: enough to be fast, few enough for the processor's caches
 
 
-def _blocks(documents: Iterable[Sequence[Given]]) -> Iterator[list[Sequence[Given]]]:
-    """The documents in runs of ``_BLOCK`` paragraphs or a little more."""
-    block: list[Sequence[Given]] = []
-    n = 0
-    for document in documents:
-        block.append(document)
-        n += len(document)
-        if n >= _BLOCK:
-            yield block
-            block, n = [], 0
-    if block:
-        yield block
-
-
 def _hints(paragraphs: Sequence[Paragraph]) -> context_model.Hints:
     return context_model.hints((p.tag or "" for p in paragraphs), (p.link_density or 0.0 for p in paragraphs))
 
@@ -150,7 +137,7 @@ class Tagger:
 
         Faster than tagging one document at a time. HTML hints count in documents where every paragraph has them.
         """
-        parts = [self._judged(block, context) for block in _blocks(documents)]
+        parts = [self._judged(block, context) for block in batches(documents, _BLOCK)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)))
 
     def _judged(self, documents: Sequence[Sequence[Given]], context: bool) -> NDArray[np.float64]:

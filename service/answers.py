@@ -6,7 +6,6 @@ from typing import Final, NotRequired
 from typing_extensions import TypedDict  # Pydantic reads typing's own from Python 3.12 on
 
 from classifier import Explanation, Keep, Paragraph, Tag
-from classifier.folder import model_name as model_name
 
 MAX_REASONS: Final = 20  # of a paragraph's own features, those that weigh most
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import BaseModel
 
 from classifier import Tagger
+from classifier.folder import model_name
 from service import answers, bodies, browser_page, documentation, metrics, problems, tagging
 from service.batch import BatchResponse
 from service.documents import Document, Page
@@ -191,4 +192,4 @@ async def readyz(state: SharedState) -> Response:
 
 
 def _model_header(tagger: Tagger) -> dict[str, str]:
-    return {MODEL: answers.model_name(tagger.manifest)}
+    return {MODEL: model_name(tagger.manifest)}

@@ -10,9 +10,8 @@ import anyio.to_thread
 import numpy as np
 
 from classifier import ModelError, Paragraph, Tagger
-from classifier.folder import MANIFEST_FILE, MODEL_FILE
+from classifier.folder import MANIFEST_FILE, MODEL_FILE, model_name
 from classifier.tagger import DEFAULT_MODEL
-from service.answers import model_name
 from service.metrics import Metrics
 from service.problems import NOT_READY, Problem
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pydantic_core
 
 from classifier import Paragraph, Tagger
+from classifier.folder import model_name
 from service import answers
 from service.bodies import parse
 from service.documents import Document, Page
@@ -100,7 +101,7 @@ def to_json(answer: Mapping[str, Any]) -> bytes:
 
 def _head(document: Document, tagger: Tagger) -> dict[str, Any]:
     made_up = str(uuid4()) if document.id is None else document.id
-    return {"id": made_up, "model": answers.model_name(tagger.manifest)}
+    return {"id": made_up, "model": model_name(tagger.manifest)}
 
 
 def _add_reasons(

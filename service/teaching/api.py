@@ -11,12 +11,12 @@ from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 
 from classifier import RowError
+from classifier.folder import model_name
 from classifier.paragraphs import decode
 from classifier.rows.blocks import PlainBlock
 from classifier.rows.delimited import CsvEncoder
 from classifier.rows.json_lines import JsonEncoder
 from service import bodies, documentation, problems
-from service.answers import model_name
 from service.batch import MEDIA_TYPE as LINES
 from service.problems import BAD_FILE, NOT_FOUND, Problem, invalid_field
 from service.state import SharedState, State

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from classifier import Paragraph, RowError, Tag, Tagger
-from service.answers import model_name
+from classifier.folder import model_name
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # No spreadsheet takes what these match for a formula. A name begins with no sign or white space and has no controls, of
