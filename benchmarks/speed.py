@@ -41,6 +41,7 @@ from training.fit import normalised, shapes
 
 HELD_OUT: Final = 0  # the fold that accuracy is measured on
 PAGE: Final = 40  # paragraphs
+BLOCK: Final = 1000
 STARTS: Final = 3  # fresh processes for each figure of starting
 
 SKLEARN: Final = "scikit-learn, our features and weights"
@@ -110,11 +111,9 @@ def fasttext_guess(model: Any, lines: Sequence[str]) -> NDArray[np.int64]:
     return np.array([int(best.removeprefix("__label__")) for (best,) in labels], np.int64)
 
 
-def halves(texts: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Two parts of about as many characters."""
-    ends = np.cumsum([len(text) for text in texts])
-    middle = int(np.searchsorted(ends, ends[-1] / 2))
-    return texts[:middle], texts[middle:]
+def blocks(texts: Sequence[str]) -> list[Sequence[str]]:
+    """The texts in blocks of the size that the tagger scores at once."""
+    return [texts[start : start + BLOCK] for start in range(0, len(texts), BLOCK)]
 
 
 @dataclass(frozen=True)
@@ -144,6 +143,9 @@ class Contenders:
         )
 
     def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        return np.concatenate([self.score_block(block) for block in blocks(texts)])
+
+    def score_block(self, texts: Sequence[str]) -> NDArray[np.float64]:
         return self.kernel.score(*join(texts))
 
     def tasks(self, corpus: Corpus, repeats: int, pool: ThreadPoolExecutor) -> dict[str, Task]:
@@ -153,7 +155,6 @@ class Contenders:
         order = np.random.default_rng(0).permutation(len(texts))
         parts = [[texts[i] for i in part] for part in np.array_split(order, repeats)]
         lines = [fasttext_line(text) for text in texts]
-        split = halves(texts)
 
         def all_of(work: Callable[[], object]) -> Task:
             def task(_: int) -> int:
@@ -174,7 +175,7 @@ class Contenders:
             SKLEARN_TOKENISERS: part_of(self.sklearn_tokenisers.decision_function),
             **{name: all_of(partial(model.predict, lines)) for name, model in self.fasttext.items()},
             KERNEL: all_of(lambda: self.score(texts)),
-            THREADS: all_of(lambda: list(pool.map(self.score, split))),
+            THREADS: all_of(lambda: np.concatenate([*pool.map(self.score_block, blocks(texts))])),
             CONTEXT: all_of(lambda: self.tagger.probabilities(documents)),
             FLOOR: all_of(lambda: [text.lower().encode("utf-8", "surrogatepass") for text in texts]),
         }

@@ -11,9 +11,9 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from classifier.compiling import compiled
 from classifier.echoes import ECHOES
 
 TAGS: Final = tuple("p div li h1 h2 h3 h4 h5 h6 button label figcaption td dd dt blockquote pre".split())
@@ -86,7 +86,7 @@ def feature_names(labels: tuple[str, ...], with_hints: bool, n_pass: int) -> tup
 # Inside this module features are rows and paragraphs columns, so that each feature is written and read in one run.
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _write_window(values, starts, reach, out):
     """The rows of ``values`` at offsets 0, −1, +1 … ±reach, zero outside the document."""
     for offset in range(-reach, reach + 1):
@@ -98,7 +98,7 @@ def _write_window(values, starts, reach, out):
                     out[first + k, i] = values[k, i + offset] if inside else 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _write_running(values, starts, keep, add, out):
     """``keep`` · itself + ``add`` · value, run up to each paragraph from its document's start, then from its end."""
     for side in range(2):
@@ -112,7 +112,7 @@ def _write_running(values, starts, keep, add, out):
 
 
 # Not BLAS: its threads fight with ours, and the sum must not depend on how many there are.
-@njit(cache=True, nogil=True)
+@compiled
 def _apply(features, weights, bias, out):
     for k in range(len(bias)):
         for i in range(features.shape[1]):
@@ -215,24 +215,15 @@ class Features:
         """What stands in the same box, perhaps: a label's stretch reaches to the next long paragraph of another label,
         which is a stretch by itself.
         """
-        n = len(self._at)
-        likeliest = p.argmax(axis=0)
-        is_long = self._around.lengths > _LONG
-        begins = np.empty(n + 1, bool)
-        begins[n] = True
-        most, mean, size = np.empty((3, *p.shape))
-        for k in range(len(p)) if n else ():
-            wall = is_long & (likeliest != k)
-            np.logical_or(wall, self._at == self._start, out=begins[:n])
-            begins[1:n] |= wall[:-1]
-            bounds = np.flatnonzero(begins)
-            first = bounds[:-1]
-            stretch = np.cumsum(begins[:n]) - 1
-            sizes = bounds[1:] - first
-            most[k] = np.maximum.reduceat(p[k], first)[stretch]
-            mean[k] = (np.add.reduceat(p[k], first) / sizes)[stretch]
-            size[k] = np.log(sizes)[stretch]
-        self._add(np.log(most + _FLOOR), most, mean, size)
+        wall = (self._around.lengths > _LONG) & (p.argmax(axis=0) != np.arange(len(p))[:, None])
+        begins = wall | (self._at == self._start)
+        begins[:, 1:] |= wall[:, :-1]
+        # Of all labels in a row: each label's first paragraph begins a stretch.
+        first = np.flatnonzero(begins)
+        sizes = np.append(first[1:], begins.size) - first
+        most, total = np.maximum.reduceat(p.ravel(), first), np.add.reduceat(p.ravel(), first)
+        of_stretch = np.stack([np.log(most + _FLOOR), most, total / sizes, np.log(sizes)])
+        self._add(np.repeat(of_stretch, sizes, axis=1).reshape(len(of_stretch) * len(p), len(self._at)))
 
     def _last(self, found: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Before each paragraph, in its document: the last one where ``found`` is true, or −1."""
@@ -291,6 +282,7 @@ def run(passes: Sequence[Pass], surroundings: Surroundings, logits: NDArray[np.f
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities of each row's logits."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    by_label = np.ascontiguousarray(logits.T)  # five times faster than along rows of four
+    powers = np.exp(by_label - by_label.max(axis=0))
+    probabilities: NDArray[np.float64] = (powers / powers.sum(axis=0)).T
     return probabilities

@@ -6,11 +6,11 @@ Subheads and captions share their rarer words with the body; the titles of other
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from classifier import characters
-from classifier.kernel import add_code, finish_key, inner
+from classifier.compiling import compiled, inner
+from classifier.kernel import add_code, finish_key
 
 ECHOES: Final = (
     "has no long words",
@@ -55,19 +55,9 @@ def _hold(key, row, is_long, keys, holders):
     return np.int64(slot)
 
 
-@njit(cache=True, nogil=True)
-def _echoes(codes, ends, starts, classes, out):
-    longest = np.int64(0)  # characters of a document
-    start = np.int64(0)
-    for d in range(len(starts) - 1):
-        end = ends[starts[d + 1] - 1] if starts[d + 1] > 0 else start
-        longest = max(longest, end - start)
-        start = end
-    words = np.empty(longest, np.uint64)  # of a document's paragraphs, by their keys; then by their slots
-    word_ends = np.empty(len(ends), np.int64)
-    texts = np.empty(len(ends), np.uint64)  # likewise
-    keys = np.empty(0, np.uint64)
-    holders = np.empty((0, 3), np.int32)
+@compiled
+def _echoes(codes, ends, starts, classes, words, word_ends, texts, keys, holders, out):
+    # words: of a document's paragraphs, by their keys; then by their slots. texts: likewise, of the batch's paragraphs.
     start = np.int64(0)
     for d in range(len(starts) - 1):
         first, last = starts[d], starts[d + 1]
@@ -102,9 +92,6 @@ def _echoes(codes, ends, starts, classes, out):
         size = 16
         while size < 2 * (n + last - first):
             size *= 2
-        if size > len(keys):
-            keys = np.empty(size, np.uint64)
-            holders = np.empty((size, 3), np.int32)
         table = keys[:size]
         table[:] = _0
         read = np.int64(0)
@@ -150,5 +137,19 @@ def echoes(codes: NDArray[np.uint32], ends: NDArray[np.int64], starts: NDArray[n
     ``starts[d]`` to ``starts[d + 1]``.
     """
     out = np.empty((len(ends), len(ECHOES)))
-    _echoes(codes, ends, starts, characters.TABLE, out)
+    # Memory for the longest document: code that makes arrays takes long to compile. No word is of one character.
+    most_words = int(np.diff(np.append(0, ends)[starts]).max(initial=0))
+    n_slots = 1 << (2 * (most_words + int(np.diff(starts).max(initial=0))) + 16).bit_length()
+    _echoes(
+        codes,
+        ends,
+        starts,
+        characters.TABLE,
+        np.empty(most_words, np.uint64),
+        np.empty(len(ends), np.int64),
+        np.empty(len(ends), np.uint64),
+        np.empty(n_slots, np.uint64),
+        np.empty((n_slots, 3), np.int32),
+        out,
+    )
     return out

@@ -16,16 +16,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import local
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from classifier import characters, features
+from classifier.compiling import compiled, inner
 
 _SPACE: Final = np.uint32(characters.SPACE)
 _SYMBOL: Final = np.uint32(characters.SYMBOL)
@@ -89,7 +90,6 @@ _N_THRESHOLDS: Final = np.array([len(group) for group in features.SHAPE_THRESHOL
 _COARSE: Final = np.array(features.COARSE_LENGTHS, np.int64)
 N_GROUPS: Final = len(features.SHAPE_THRESHOLDS)
 
-inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)  # called by compiled code alone, and compiled faster
 _pivoted = inner(features.pivoted)
 
 
@@ -106,8 +106,13 @@ def finish_key(state):
 
 
 @inner
+def _pair_state(left, right):
+    return (left * _PAIR) ^ right
+
+
+@inner
 def _pair(left, right):
-    return finish_key((left * _PAIR) ^ right)
+    return finish_key(_pair_state(left, right))
 
 
 @intrinsic
@@ -277,16 +282,44 @@ def _shape(codes, start, end, classes, tally, words, capitalised, bins, row):
         threshold += n
 
 
-@njit(cache=True, nogil=True)
-def _score(codes, ends, longest, classes, table, records, shape_weights, counts, bins, scores):
-    keys = np.empty((2, 2 * _PIECE + 3), np.uint64)  # of a piece's n-grams, words and characters
-    word_keys, char_keys = keys[0], keys[1]
-    n_keys = np.empty(2, np.uint64)
-    known = np.empty(keys.shape, np.uint32)
-    gains = np.empty(keys.shape[1])
-    touched = np.empty(min(3 * longest + 4, len(counts)) + 1, np.uint32)
-    tally = np.empty(_BY_SYMBOL + 16, np.int64)
-    sums = np.empty((2, 1 + scores.shape[1]))
+class _Scratch(NamedTuple):
+    """Memory of :func:`_score`: made for it, since code that makes arrays takes long to compile."""
+
+    keys: NDArray[np.uint64]  # of a piece's n-grams, words and characters
+    known: NDArray[np.uint32]  # places of those that the model knows
+    n_keys: NDArray[np.uint64]
+    gains: NDArray[np.float64]
+    counts: NDArray[np.uint32]  # of each n-gram in the paragraph, zero in between
+    touched: NDArray[np.uint32]
+    tally: NDArray[np.int64]  # of characters, by class and script, and by symbol
+    sums: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, records: NDArray[np.float32], n_sums: int) -> Self:
+        n_keys = 2 * _PIECE + 3
+        return cls(
+            keys=np.empty((2, n_keys), np.uint64),
+            known=np.empty((2, n_keys), np.uint32),
+            n_keys=np.empty(2, np.uint64),
+            gains=np.empty(n_keys),
+            counts=np.zeros(len(records), np.uint32),
+            touched=np.empty(1 + len(records), np.uint32),
+            tally=np.empty(_BY_SYMBOL + 16, np.int64),
+            sums=np.empty((2, n_sums)),
+        )
+
+
+@compiled
+def _score(codes, ends, classes, table, records, shape_weights, scratch, bins, scores):
+    word_keys, char_keys = scratch.keys[0], scratch.keys[1]
+    n_keys, gains, counts, touched, tally = (
+        scratch.n_keys,
+        scratch.gains,
+        scratch.counts,
+        scratch.touched,
+        scratch.tally,
+    )
+    sums = scratch.sums
     mask = np.uint64(len(table) - 1)
     nothing = finish_key(_WORD_SEED)  # the empty token, before the first and after the last
     start = np.int64(0)
@@ -353,10 +386,12 @@ def _score(codes, ends, longest, classes, table, records, shape_weights, counts,
             n_keys[0] = n_words
             n_keys[1] = n_chars
             for channel in range(2):
-                n_keys[channel] = _look_up(keys[channel], n_keys[channel], table, records, known[channel])
+                n_keys[channel] = _look_up(
+                    scratch.keys[channel], n_keys[channel], table, records, scratch.known[channel]
+                )
             for channel in range(2):
                 n_touched = _add(
-                    known[channel], n_keys[channel], records, counts, gains, touched, n_touched, sums[channel]
+                    scratch.known[channel], n_keys[channel], records, counts, gains, touched, n_touched, sums[channel]
                 )
         for i in range(n_touched):
             counts[np.uint64(touched[i])] = np.uint32(0)
@@ -370,46 +405,6 @@ def _score(codes, ends, longest, classes, table, records, shape_weights, counts,
                 score += sums[channel, 1 + k] / _pivoted(math.sqrt(sums[channel, 0]))
             scores[row, k] = score
         start = end
-
-
-@njit(cache=True)
-def _fill(codes, n_words, order, table):
-    """Fills the table with n-grams, each followed by a line feed, in the order given; returns the first that meets
-    another, else −1.
-    """
-    keys = np.empty(len(order), np.uint64)
-    row = np.int64(0)
-    left = _0
-    pair = False
-    state = _WORD_SEED if n_words > 0 else _0
-    for i in range(len(codes)):
-        if codes[i] != _LINE_FEED:
-            if codes[i] == _BLANK and row < n_words:
-                left = finish_key(state)
-                state = _WORD_SEED
-                pair = True
-            else:
-                state = add_code(state, codes[i])
-            continue
-        if row >= n_words:
-            keys[row] = finish_key(state ^ _CHAR_SEED)
-        elif pair:
-            keys[row] = _pair(left, finish_key(state))
-        else:
-            keys[row] = finish_key(state)
-        row += 1
-        pair = False
-        state = _WORD_SEED if row < n_words else _0
-    mask = np.uint64(len(table) - 1)
-    for place in range(len(order)):
-        key = keys[order[place]]
-        slot = key & mask
-        while table[slot] != _0:
-            if (table[slot] ^ key) & _TAG == _0:
-                return order[place]
-            slot = (slot + _1) & mask
-        table[slot] = (key & _TAG) | np.uint64(place + 1)
-    return np.int64(-1)
 
 
 def join(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
@@ -437,6 +432,49 @@ class Weights:
     intercept: NDArray[np.float32]  # (k,)
 
 
+def _keys(weights: Weights) -> NDArray[np.uint64]:
+    """The hash of each n-gram: what :func:`_score` comes to character by character, here for all n-grams at once."""
+    codes = characters.code_points("\n".join([*weights.ngrams, ""]))
+    at = np.arange(len(codes))
+    is_end = codes == _LINE_FEED
+    ends = np.flatnonzero(is_end)
+    first_char = ends[weights.n_words - 1] + 1 if weights.n_words else 0
+    # A part is a word of a word n-gram, which a blank may end, or a character n-gram, in which blanks are characters.
+    part_ends = np.flatnonzero(is_end | ((codes == _BLANK) & (at < first_char)))
+    lengths = np.diff(part_ends, prepend=-1) - 1
+    powers = np.full(lengths.max(initial=0) + 1, _MULTIPLIER)
+    powers[0] = _1
+    powers = np.cumprod(powers)
+    sums = np.append(_0, np.cumsum(codes * powers[np.repeat(part_ends, lengths + 1) - at]))
+    states = sums[part_ends] - sums[part_ends - lengths]
+    is_word = part_ends < first_char
+    states += np.where(is_word, _WORD_SEED * powers[lengths], _0)
+    finish = finish_key.py_func
+    keys = finish(np.where(is_word, states, states ^ _CHAR_SEED))
+    last = np.flatnonzero(is_end[part_ends])  # part of each n-gram
+    is_pair = np.diff(last, prepend=-1) > 1
+    pairs: NDArray[np.uint64] = finish(_pair_state.py_func(keys[last - 1], keys[last]))
+    return np.where(is_pair, pairs, keys[last])
+
+
+def _table(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], int | None]:
+    """The open-addressing table of the keys, whose places begin at 1, and the first key found to meet another."""
+    table = np.zeros(1 << max(4, (4 * len(keys)).bit_length()), np.uint64)
+    entries = (keys & _TAG) | np.arange(1, 1 + len(keys), dtype=np.uint64)
+    slots = keys & np.uint64(len(table) - 1)
+    left = np.arange(len(keys))  # to be put into the table, all one slot further in each round
+    while len(left):
+        free = left[table[slots[left]] == _0]
+        table[slots[free[::-1]]] = entries[free[::-1]]  # of several the first gets the slot, which is written last
+        there = table[slots[left]]
+        met = (there != entries[left]) & ((there ^ entries[left]) & _TAG == _0)
+        if met.any():
+            return table, int(left[met][0])
+        left = left[there != entries[left]]
+        slots[left] = (slots[left] + _1) & np.uint64(len(table) - 1)
+    return table, None
+
+
 class Kernel:
     """The weights laid out for scoring. Safe to use from several threads at once."""
 
@@ -450,11 +488,10 @@ class Kernel:
             raise ValueError(f"{n} n-grams; a model has fewer than {1 << _PLACE_BITS}")
         # The commonest n-grams come first, so that they stand close together in the processor's caches.
         order = np.argsort(weights.idf, kind="stable")
-        self._table = np.zeros(1 << max(4, (4 * n).bit_length()), np.uint64)
-        codes = characters.code_points("".join(f"{ngram}\n" for ngram in weights.ngrams))
-        met = _fill(codes, weights.n_words, order, self._table)
-        if met >= 0:
-            raise ValueError(f"the n-gram {weights.ngrams[met]!r} stands in the model twice or meets another's hash")
+        self._table, met = _table(_keys(weights)[order])
+        if met is not None:
+            ngram = weights.ngrams[order[met]]
+            raise ValueError(f"the n-gram {ngram!r} stands in the model twice or meets another's hash")
         # An n-gram's idf, then its weights with the idf in them; labels in fours, for the loop that adds them up, and a
         # power of two in all, so that a record shares cache lines with few others. Places begin at 1. The intercept
         # stands above the shape weights.
@@ -465,7 +502,7 @@ class Kernel:
         self._records[1:, 1 : 1 + self._n_labels] = (weights.weights * weights.idf[:, None])[order]
         self._shape = np.zeros((1 + len(weights.shape), width), np.float32)
         self._shape[:, : self._n_labels] = np.vstack([weights.intercept, weights.shape])
-        self._scratch = local()
+        self._of_thread = local()
 
     def score(self, codes: NDArray[np.uint32], ends: NDArray[np.int64]) -> NDArray[np.float64]:
         """The logits of paragraphs given by :func:`join`: an array of shape (n_paragraphs, n_labels)."""
@@ -476,19 +513,19 @@ class Kernel:
         return self._run(codes, ends)[1]
 
     def _run(self, codes: NDArray[np.uint32], ends: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-        if not hasattr(self._scratch, "counts"):
-            self._scratch.counts = np.zeros(len(self._records), np.uint32)
-        scores = np.empty((len(ends), self._shape.shape[1]))
+        width = self._shape.shape[1]
+        if not hasattr(self._of_thread, "scratch"):
+            self._of_thread.scratch = _Scratch.of(self._records, 1 + width)
+        scores = np.empty((len(ends), width))
         bins = np.empty((len(ends), N_GROUPS), np.int32)
         _score(
             codes,
             ends,
-            int(lengths_of(ends).max(initial=0)),
             characters.TABLE,
             self._table,
             self._records,
             self._shape,
-            self._scratch.counts,
+            self._of_thread.scratch,
             bins,
             scores,
         )

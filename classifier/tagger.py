@@ -177,7 +177,7 @@ class Tagger:
             chosen = in_html == html
             if not chosen.any():
                 continue
-            rows = np.repeat(chosen, sizes)
+            rows = slice(None) if chosen.all() else np.repeat(chosen, sizes)
             part = Surroundings(
                 lengths=lengths[rows],
                 echoes=returns[rows],
