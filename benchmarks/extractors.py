@@ -20,9 +20,9 @@ Extractor = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Article:
-    """A page and the article that stands on it."""
+    """A page, in a file of that name, and the article that stands on it."""
 
-    name: str
+    file: str
     url: str
     html: str
     body: str
@@ -31,15 +31,12 @@ class Article:
 def read_articles(folder: Path) -> list[Article]:
     """The pages in ``html/<name>.html.gz`` that ``ground-truth.json`` has the articles of."""
     truth = json.loads((folder / "ground-truth.json").read_text(encoding="utf-8"))
-    return [
-        Article(
-            name=name,
-            url=entry["url"],
-            html=gzip.decompress((folder / "html" / f"{name}.html.gz").read_bytes()).decode("utf-8"),
-            body=entry["articleBody"],
-        )
-        for name, entry in truth.items()
-    ]
+
+    def article(file: str, entry: Mapping[str, str]) -> Article:
+        html = gzip.decompress((folder / "html" / file).read_bytes()).decode("utf-8")
+        return Article(file, entry["url"], html, entry["articleBody"])
+
+    return [article(f"{name}.html.gz", entry) for name, entry in truth.items()]
 
 
 # That benchmark asks trafilatura for no comments, and so do we: its articles have none.

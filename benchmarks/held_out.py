@@ -25,7 +25,7 @@ OWN_WEIGHT: Final = 0.5  # of a row of our own beside a row of the web
 
 _ROOT: Final = Path(__file__).parents[1]
 OWN_PAGES: Final = _ROOT / "datasets" / "paragraphs.csv"
-_ARTICLES: Final = "scrapinghub/article-extraction-benchmark"
+ARTICLES: Final = "scrapinghub/article-extraction-benchmark"
 
 # What a fitted model depends on besides its rows: a cached one that another version of these made is not used.
 _SOURCES: Final = (
@@ -66,7 +66,7 @@ class Corpus:
             own=tuple(load(OWN_PAGES, weight=OWN_WEIGHT)),
             fold_of=folds(web, N_FOLDS),
             article_sites={
-                Path(row["path"]).name: row["site"] for row in read_rows(path) if row.get("collection") == _ARTICLES
+                Path(row["path"]).name: row["site"] for row in read_rows(path) if row.get("collection") == ARTICLES
             },
         )
 

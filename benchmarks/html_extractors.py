@@ -27,7 +27,7 @@ def from_html(extract: Extractor) -> Callable[[Article], str]:
 
 
 def from_tagger(taggers: Mapping[str, Tagger]) -> Callable[[Article], str]:
-    return lambda article: taggers[article.name].clean(article.html)
+    return lambda article: taggers[article.file].clean(article.html)
 
 
 def main() -> None:
@@ -42,13 +42,13 @@ def main() -> None:
     articles = read_articles(args.articles)
     if args.corpus:
         ours = "boilertag, sites not seen"
-        pages = [(f"{article.name}.html.gz", article.url) for article in articles]
+        pages = [(article.file, article.url) for article in articles]
         taggers = Corpus.load(args.corpus).taggers(pages, args.cache)
     else:
         ours = "boilertag, default model, fitted on these pages too"
         taggers = [Tagger.load()] * len(articles)
-    by_name = {article.name: tagger for article, tagger in zip(articles, taggers, strict=True)}
-    extractors = {name: from_html(extract) for name, extract in EXTRACTORS.items()} | {ours: from_tagger(by_name)}
+    by_file = {article.file: tagger for article, tagger in zip(articles, taggers, strict=True)}
+    extractors = {name: from_html(extract) for name, extract in EXTRACTORS.items()} | {ours: from_tagger(by_file)}
 
     say("timing")
     with threadpool_limits(limits=1):
