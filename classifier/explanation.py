@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
@@ -23,12 +23,14 @@ class Reason:
     """A feature of the paragraph itself.
 
     Attributes:
-        kind: ``"word"`` for one or two tokens, ``"char"`` for a run of characters, ``"shape"`` for a trait of it all.
+        kind: ``"word"`` for one or two tokens, ``"edge"`` for tokens at an end of the paragraph with their place, as
+            :func:`~classifier.features.edge_ngrams` writes them, ``"char"`` for a run of characters, ``"shape"`` for a
+            trait of it all.
         name: the n-gram or the trait; a space at an n-gram's end is the paragraph's or the word's edge.
         weight: what it adds to the label's log-odds, against the mean of all labels.
     """
 
-    kind: Literal["word", "char", "shape"]
+    kind: Literal["word", "edge", "char", "shape"]
     name: str
     weight: float
 
@@ -139,14 +141,14 @@ def _log_odds(p: float) -> float:
 def vocabulary(model: Model) -> dict[tuple[str, str], int]:
     """Where each n-gram of each channel stands in the model."""
     w = model.paragraph
-    return {("word" if i < w.n_words else "char", ngram): i for i, ngram in enumerate(w.ngrams)}
+    return {(channel, w.ngrams[i]): i for channel, part in w.channels().items() for i in range(part.start, part.stop)}
 
 
 def _reasons(model: Model, places: dict[tuple[str, str], int], text: str, label: int) -> list[Reason]:
     w = model.paragraph
     reasons = []
-    for channel in ("word", "char"):
-        counts = Counter(ngram for ngram in features.NGRAMS[channel](text) if (channel, ngram) in places)
+    for channel, ngrams in features.NGRAMS.items():
+        counts = Counter(ngram for ngram in ngrams(text) if (channel, ngram) in places)
         values = {ngram: (1 + math.log(n)) * float(w.idf[places[channel, ngram]]) for ngram, n in counts.items()}
         norm = math.sqrt(sum(value * value for value in values.values()))
         length = features.pivoted(norm)
@@ -174,20 +176,24 @@ def _change(
     if not tips(words[:most]):
         return None
     needed = words[: 1 + bisect_left(range(1, most), True, key=lambda n: tips(words[:n]))]
-    for word in needed[::-1]:
-        fewer = [one for one in needed if one != word]
-        if fewer and tips(fewer):
-            needed = fewer
+    while fewer := next(filter(tips, _one_less(needed)), None):
+        needed = fewer
     spelled = features.words(text)
     return Change(tuple(spelled[word] for word in needed), *retagged(features.without_words(text, needed)))
 
 
+def _one_less(words: Sequence[str]) -> Iterator[list[str]]:
+    """The words without the last, without the last but one, and so on; nothing where there is one word."""
+    for i in reversed(range(len(words) if len(words) > 1 else 0)):
+        yield [*words[:i], *words[i + 1 :]]
+
+
 def _credit(text: str, reasons: Sequence[Reason]) -> dict[str, float]:
-    """By word, the weights of the runs of characters in it, and of the words and pairs of words that it is in."""
+    """By word, the weights of the runs of characters in it, and of the words, pairs and ends that it is in."""
     of_runs = {reason.name: reason.weight for reason in reasons if reason.kind == "char"}
     credit = {word: sum(of_runs.get(run, 0.0) for run in features.runs(word)) for word in features.words(text)}
     for reason in reasons:
-        if reason.kind == "word":
+        if reason.kind in ("word", "edge"):
             for word in reason.name.split():
                 if word in credit:
                     credit[word] += reason.weight
