@@ -1,5 +1,6 @@
 """What a request may send: a document as text, HTML or paragraphs, checked against the service's limits."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -18,6 +19,14 @@ from service.problems import (
     pointer,
 )
 from service.settings import Settings
+
+# What came as its text alone stays so: building a Paragraph takes a fifth of the time that judging it does.
+TextOrParagraph = str | Paragraph
+
+
+def text_of(paragraph: TextOrParagraph) -> str:
+    """The text of a paragraph."""
+    return paragraph if isinstance(paragraph, str) else paragraph.text
 
 
 class Strict(BaseModel):
@@ -102,15 +111,16 @@ class Source(Strict):
             raise PydanticCustomError("one_source", f"Must have exactly one of {', '.join(SOURCES)}; {found}")
         return self
 
-    def split(self, limits: Settings) -> list[Paragraph]:
+    def split(self, limits: Settings) -> Sequence[TextOrParagraph]:
         """The paragraphs of a document that is no HTML.
 
         Raises:
             Problem: there are too many, or one is too long.
         """
+        found: Sequence[TextOrParagraph]
         if self.paragraphs is not None:
             found = [
-                Paragraph(one) if isinstance(one, str) else Paragraph(one.text, one.tag, one.link_density)
+                one if isinstance(one, str) else Paragraph(one.text, one.tag, one.link_density)
                 for one in self.paragraphs
             ]
         else:
@@ -131,11 +141,11 @@ class Source(Strict):
     def _source(self) -> str:
         return next(name for name in SOURCES if getattr(self, name) is not None)
 
-    def _check(self, found: list[Paragraph], limits: Settings) -> None:
+    def _check(self, found: Sequence[TextOrParagraph], limits: Settings) -> None:
         source = self._source()
         place = pointer([source])
         check_limit(TOO_MANY_PARAGRAPHS, "The document", len(found), limits, "max_paragraphs", place)
-        lengths = [len(paragraph.text) for paragraph in found]
+        lengths = [len(text_of(paragraph)) for paragraph in found]
         if lengths:
             i = lengths.index(max(lengths))
             if source == "paragraphs":
@@ -161,15 +171,17 @@ class Document(Source):
         "do. Slow: it tags the document many times for each.",
     )
 
-    def _check(self, found: list[Paragraph], limits: Settings) -> None:
+    def _check(self, found: Sequence[TextOrParagraph], limits: Settings) -> None:
         super()._check(found, limits)
-        characters = sum(len(paragraph.text) for paragraph in found)
+        if not self.explain:
+            return
+        characters = sum(len(text_of(paragraph)) for paragraph in found)
         if self.explain is True:
             place = pointer([self._source()])
             counts = {"max_explained_paragraphs": len(found), "max_explained_characters": characters}
             for setting, count in counts.items():
                 check_limit(TOO_LONG_TO_EXPLAIN, "The document", count, limits, setting, place)
-        elif self.explain:
+        else:
             _check_places(self.explain, len(found), characters, limits)
 
 

@@ -454,7 +454,7 @@ class TestAddresses:
         assert (response.status_code, response.headers["allow"]) == (405, "GET" if path == "/healthz" else "POST")
 
     def test_bug_of_the_service(self, service: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
-        monkeypatch.setattr(Tagger, "tag", lambda *args, **options: 1 / 0)
+        monkeypatch.setattr(Tagger, "probabilities", lambda *args, **options: 1 / 0)
         status, answer = service.send("/v1/tag", {"text": "secret"})
         assert (status, answer["type"]) == (500, "about:blank")
         assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", answer["instance"])
