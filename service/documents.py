@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from classifier import Paragraph, split_text
 from service.pages import Splitter
 from service.problems import (
-    INVALID_FIELDS,
     PARAGRAPH_TOO_LONG,
     TOO_LONG_TO_EXPLAIN,
     TOO_MANY_PARAGRAPHS,
@@ -40,6 +39,13 @@ class Strict(BaseModel):
             known = ", ".join(cls.model_fields)
             raise PydanticCustomError("too_many_fields", f"Too many fields; there are {known}")
         return value
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+AS_IN_JSON: Final = BeforeValidator(_whole)  # where 3.0 is an integer as 3 is
 
 
 class Row(Strict):
@@ -73,7 +79,7 @@ def _kind_of_explain(value: Any) -> str | None:
 
 
 _Explain = Annotated[
-    Annotated[bool, Tag("all")] | Annotated[list[Annotated[int, Field(ge=0)]], Tag("places")],
+    Annotated[bool, Tag("all")] | Annotated[list[Annotated[int, Field(ge=0), AS_IN_JSON]], Tag("places")],
     Discriminator(
         _kind_of_explain,
         custom_error_type="explain",
@@ -168,7 +174,7 @@ class Document(Source):
     explain: _Explain = Field(
         False,
         description="Whether each paragraph's answer says why, or the places, from 0, of the paragraphs whose answers "
-        "do. Slow: it tags the document many times for each.",
+        "do; places past the end are passed over. Slow: it tags the document many times for each.",
     )
 
     def _check(self, found: Sequence[TextOrParagraph], limits: Settings) -> None:
@@ -182,15 +188,11 @@ class Document(Source):
             for setting, count in counts.items():
                 check_limit(TOO_LONG_TO_EXPLAIN, "The document", count, limits, setting, place)
         else:
-            _check_places(self.explain, len(found), characters, limits)
+            _check_places(self.explain, characters, limits)
 
 
-def _check_places(places: list[int], n: int, characters: int, limits: Settings) -> None:
+def _check_places(places: list[int], characters: int, limits: Settings) -> None:
     """The fewer paragraphs are explained, the longer may the document be."""
-    if max(places) >= n:
-        detail = f"There is no paragraph {max(places)}: the document has {n:,}"
-        place = pointer(["explain", places.index(max(places))])
-        raise Problem(INVALID_FIELDS, f"{place}: {detail}", [FieldError(pointer=place, detail=detail)])
     place = pointer(["explain"])
     check_limit(TOO_LONG_TO_EXPLAIN, "The list", len(places), limits, "max_explained_paragraphs", place)
     most = limits.max_explained_characters * limits.max_explained_paragraphs // len(places)
