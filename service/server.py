@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,9 @@ from service.state import State
 # references frees them all.
 _GARBAGE_THRESHOLD: Final = 10_000
 _TICKS_A_SECOND: Final = 10
+# A thread waits so long for Python's lock before it asks for it. Each compiled loop of a document lets go of it, and by
+# Python's own setting would then wait 5 ms for refusals to others.
+_SWITCH_SECONDS: Final = 0.0005
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -87,6 +91,7 @@ def serve(settings: Settings, listener: socket, *, wait_for_model: bool) -> None
     """Serves in this process until a signal says to stop."""
     logs.configure()
     gc.set_threshold(_GARBAGE_THRESHOLD)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     app = create_app(settings, wait_for_model=wait_for_model)
     state: State = app.state.service
     protocol: Callable[..., Any] = partial(Connection, state)
