@@ -17,6 +17,7 @@ from collections import Counter
 from benchmarks.client import Client
 from benchmarks.serving import Service, serving
 from benchmarks.texts import document
+from service.settings import Settings
 
 _MAX_OPEN = 500  # requests in the air; more would only measure this client
 _TIMES_MEDIAN = 10
@@ -110,11 +111,12 @@ def main() -> int:
     parser.add_argument("--times", type=float, default=2, help="the rate, as a multiple of the one that it holds")
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
-    body = document(args.paragraphs)
+    body, defaults = document(args.paragraphs), Settings()
     with serving("--workers", str(args.workers)) as service:
         asyncio.run(unloaded(service.port, body))  # warms up
         median = statistics.median(asyncio.run(unloaded(service.port, body)))
-        rate = asyncio.run(sustained(service.port, body, 4 * args.workers, 10))
+        taken = defaults.threads + defaults.max_queue  # more would be refused, and what asks again at once costs
+        rate = asyncio.run(sustained(service.port, body, taken * args.workers, 10))
         flood = Flood(service, body, args.times * rate, args.seconds)
         asyncio.run(flood.run())
     p99 = sorted(flood.accepted)[int(0.99 * len(flood.accepted))]

@@ -189,12 +189,12 @@ class Tagger:
 
     def tag_documents(self, documents: Sequence[Sequence[Given]], *, context: bool = True) -> list[list[Tag]]:
         """The tags of many documents' paragraphs, in order."""
-        tags = iter(self._tags(self.probabilities(documents, context=context)))
+        tags = iter(self.tags(self.probabilities(documents, context=context)))
         return [[next(tags) for _ in document] for document in documents]
 
     def tag(self, paragraphs: Sequence[Given], *, context: bool = True) -> list[Tag]:
         """The tags of one document's paragraphs, in order; with ``context=False``, of each paragraph on its own."""
-        return self._tags(self.probabilities([paragraphs], context=context))
+        return self.tags(self.probabilities([paragraphs], context=context))
 
     def tag_text(self, text: str, *, split: Split = "auto", context: bool = True) -> list[tuple[Paragraph, Tag]]:
         """Splits a plain text and tags its paragraphs."""
@@ -281,7 +281,8 @@ class Tagger:
             context,
         )
 
-    def _tags(self, probabilities: NDArray[np.float64]) -> list[Tag]:
+    def tags(self, probabilities: NDArray[np.float64]) -> list[Tag]:
+        """The tags that probabilities of paragraphs make."""
         labels = self.labels
         best = probabilities.argmax(axis=1)
         return [

@@ -1,11 +1,13 @@
 """What is said of paragraphs to programs: plain containers for JSON, whose types are the API's documentation too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NotRequired
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import TypedDict  # Pydantic reads typing's own from Python 3.12 on
 
-from classifier import Explanation, Keep, Paragraph, Tag
+from classifier import Explanation, Keep, Tag
 
 MAX_REASONS: Final = 20  # of a paragraph's own features, those that weigh most
 
@@ -82,14 +84,20 @@ class CleanAnswer(TypedDict):
     removed: list[Removed]
 
 
-def removed(index: int, paragraph: Paragraph, tag: Tag) -> Removed:
+def removed(index: int, text: str, tag: Tag) -> Removed:
     """A paragraph as it is told of when it is not kept."""
-    return {"index": index, "text": paragraph.text, "label": tag.label, "score": tag.score}
+    return {"index": index, "text": text, "label": tag.label, "score": tag.score}
 
 
-def tagged(index: int, paragraph: Paragraph, tag: Tag) -> Tagged:
-    """A paragraph as it is told of with its tag."""
-    return {"index": index, "text": paragraph.text, "label": tag.label, "score": tag.score, "scores": tag.scores}
+def tagged(texts: Iterable[str], labels: Sequence[str], probabilities: NDArray[np.float64]) -> list[Tagged]:
+    """A document's paragraphs as they are told of with their tags, from their probabilities: shape (n_paragraphs,
+    n_labels).
+    """
+    rows = zip(texts, probabilities.argmax(axis=1).tolist(), probabilities.tolist(), strict=True)
+    return [
+        {"index": i, "text": text, "label": labels[best], "score": row[best], "scores": dict(zip(labels, row))}  # noqa: B905, which takes half as long again
+        for i, (text, best, row) in enumerate(rows)
+    ]
 
 
 def why(explanation: Explanation) -> Why:
@@ -108,6 +116,6 @@ def why(explanation: Explanation) -> Why:
     }
 
 
-def cleaned(paragraphs: Sequence[Paragraph], tags: Sequence[Tag], keep: Keep) -> str:
+def cleaned(texts: Sequence[str], tags: Sequence[Tag], keep: Keep) -> str:
     """The text of the paragraphs that are kept, a blank line between."""
-    return "\n\n".join(one.text for one, tag in zip(paragraphs, tags, strict=True) if tag in keep)
+    return "\n\n".join(text for text, tag in zip(texts, tags, strict=True) if tag in keep)

@@ -1,13 +1,14 @@
 """What the service counts of itself, for Prometheus, over all its processes."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from classifier import Tag
 from classifier.scoring import UNSURE
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -47,18 +48,14 @@ class Metrics:
     def _gauge(self, name: str, says: str, *labels: str, mode: str = "livesum") -> Gauge:
         return Gauge(f"boilertag_{name}", says, labels, registry=self._registry, multiprocess_mode=mode)  # type: ignore[arg-type]
 
-    def tagged(self, tags: Iterable[Tag]) -> None:
-        """Counts paragraphs that were tagged."""
-        counts: dict[str, int] = {}
-        total, unsure = 0.0, 0
-        for tag in tags:
-            counts[tag.label] = counts.get(tag.label, 0) + 1
-            total += tag.score
-            unsure += tag.score < UNSURE
-        for label, n in counts.items():
+    def tagged(self, labels: Sequence[str], probabilities: NDArray[np.float64]) -> None:
+        """Counts paragraphs that were tagged, by their probabilities: shape (n_paragraphs, n_labels)."""
+        counts = np.bincount(probabilities.argmax(axis=1), minlength=len(labels))
+        for label, n in zip(labels, counts.tolist(), strict=True):
             self._paragraphs.labels(label).inc(n)
-        self._scores.inc(total)
-        self._unsure.inc(unsure)
+        scores = probabilities.max(axis=1)
+        self._scores.inc(float(scores.sum()))
+        self._unsure.inc(int((scores < UNSURE).sum()))
 
     def model_loaded(self, before: str, now: str) -> None:
         """Counts a model that was swapped in."""

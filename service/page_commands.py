@@ -40,7 +40,9 @@ def tag(args: argparse.Namespace) -> int:
     paragraphs = _read(args)
     tagger = Tagger.load(args.model)
     in_context = not args.no_context
-    tags = tagger.tag(paragraphs, context=in_context)
+    probabilities = tagger.probabilities([paragraphs], context=in_context)
+    tags = tagger.tags(probabilities)
+    told = answers.tagged((paragraph.text for paragraph in paragraphs), tagger.labels, probabilities)
     chosen: Sequence[int] = range(len(paragraphs))
     if args.explain is not None:
         if args.explain >= len(paragraphs):
@@ -51,10 +53,9 @@ def tag(args: argparse.Namespace) -> int:
     for i in chosen:
         explanation = tagger.explain(paragraphs, i, context=in_context) if args.explain is not None else None
         if args.json:
-            answer = answers.tagged(i, paragraphs[i], tags[i])
             if explanation:
-                answer["why"] = answers.why(explanation)
-            print(json.dumps(answer))
+                told[i]["why"] = answers.why(explanation)
+            print(json.dumps(told[i]))
         else:
             print(painter.paragraph(i, paragraphs[i], tags[i]))
             if explanation:
@@ -92,7 +93,7 @@ def clean(args: argparse.Namespace) -> int:
         keep = tagger.keep(paragraphs, labels, args.keep_recall, context=in_context)
     except ValueError as error:
         raise BoilertagError(f"--keep-recall: {error}") from None
-    text = answers.cleaned(paragraphs, tagger.tag(paragraphs, context=in_context), keep)
+    text = answers.cleaned([one.text for one in paragraphs], tagger.tag(paragraphs, context=in_context), keep)
     if text:
         print(text)
     return 0

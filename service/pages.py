@@ -16,17 +16,17 @@ from selectolax.lexbor import SelectolaxError
 
 from classifier import Paragraph, split_html
 from service.problems import HTML_TOO_COMPLEX, FieldError, Problem
-from service.settings import Settings
+from service.settings import Settings, cores
 
 _MEMORY: Final = 1 << 30  # bytes that a page may take in its process
 
 
 class Splitter:
-    """Splits pages, each in a process; ``settings.threads`` at once, the others wait in line."""
+    """Splits pages, each in a process; as many at once as there are cores, the others wait in line."""
 
     def __init__(self, settings: Settings) -> None:
         self._seconds = settings.max_html_seconds
-        self._turns = anyio.CapacityLimiter(settings.threads)
+        self._turns = anyio.CapacityLimiter(cores())
 
     async def split(self, html: str) -> list[Paragraph]:
         """The paragraphs of a page.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from classifier.errors import BoilertagError
 from service.arguments import number
 from service.progress import ProgressLine
+from service.settings import cores
 
 if TYPE_CHECKING:
     from classifier.batch import Report
@@ -76,7 +77,7 @@ def score(args: argparse.Namespace) -> int:
 
             report = score_on_ray(jobs, tagger, settings, progress=line.rows)
         else:
-            report = score_files(jobs, tagger, settings, workers=args.workers or _cores(), progress=line.rows)
+            report = score_files(jobs, tagger, settings, workers=args.workers or cores(), progress=line.rows)
     for _, reason in report.failed:
         print(f"boilertag: {reason}", file=sys.stderr)
     if len(report.failed) < len(jobs):
@@ -104,8 +105,3 @@ def _lines(report: "Report") -> list[str]:
         places = ", ".join(map(str, report.rejects[:3])) + (", …" if len(report.rejects) > 3 else "")
         lines.append(f"{done.rejected:,} bad rows left out: {places}")
     return lines
-
-
-def _cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

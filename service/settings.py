@@ -14,8 +14,12 @@ PREFIX: Final = "BOILERTAG_"
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 OFF: Final = "off"
 _NEAR: Final = 0.85  # likeness of a misspelt name, which shares its prefix with all others
-_CORES: Final = os.cpu_count() or 1
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def corrections_file() -> Path:
@@ -30,6 +34,8 @@ def corrections_file() -> Path:
 
 
 _CORRECTIONS: Final = corrections_file()
+# More would answer no more: half of a request's work holds Python's lock, and so does the event loop.
+_THREADS: Final = max(cores() // 2, 1)
 
 
 class SettingError(BoilertagError):
@@ -72,8 +78,8 @@ class Settings:
     ] = _CORRECTIONS
     workers: Annotated[int, About("processes, each with a model of its own", 1, 256)] = 1
     # From here on each number is that of one process.
-    threads: Annotated[int, About("documents tagged at once in each process", 1, 256)] = _CORES
-    max_queue: Annotated[int, About("requests that wait for a thread; past them 503", 0, 100_000)] = max(_CORES // 2, 1)
+    threads: Annotated[int, About("documents tagged at once in each process", 1, 256)] = _THREADS
+    max_queue: Annotated[int, About("requests that wait for a thread; past them 503", 0, 100_000)] = _THREADS
     max_streams: Annotated[int, About("/v1/batch requests at once; past them 503", 1, 10_000)] = 4
     max_connections: Annotated[int, About("open connections; past them 503", 1, 100_000)] = 1_000
     max_buffered_bytes: Annotated[int, About("bytes of bodies held at once; past them 503", 1, 1 << 40)] = 256 << 20

@@ -24,8 +24,8 @@ _KILL_SECONDS: Final = 5.0  # what a worker may take on top of the time that a s
 # document needs is less, and kept, since new memory for each request costs a third of the rate.
 _ALLOCATOR: Final = {
     "MALLOC_ARENA_MAX": "2",
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 23),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 25),
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 21),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 24),
 }
 _STOPS: Final = {signal.SIGTERM, signal.SIGINT}
 

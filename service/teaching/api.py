@@ -1,7 +1,7 @@
 """The endpoints of teaching: documents, corrections, their export, agreement, queues."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,8 +16,10 @@ from classifier.paragraphs import decode
 from classifier.rows.blocks import PlainBlock
 from classifier.rows.delimited import CsvEncoder
 from classifier.rows.json_lines import JsonEncoder
+from classifier.tagger import as_paragraph
 from service import bodies, documentation, problems
 from service.batch import MEDIA_TYPE as LINES
+from service.documents import TextOrParagraph
 from service.problems import BAD_FILE, NOT_FOUND, Problem, invalid_field
 from service.state import SharedState, State
 from service.tagging import to_json
@@ -75,12 +77,13 @@ async def keep_document(request: Request, state: SharedState) -> Response:
     tagger = state.model.tagger
     async with bodies.received(request, state, state.requests) as raw:
         body = await state.pool.run(lambda: bodies.parse(raw, messages.KeptDocument))
+        found: Sequence[TextOrParagraph]
         if body.html is not None:
             found = await body.split_html(state.pool.splitter, state.settings)
         else:
             found = await state.pool.run(lambda: body.split(state.settings))
         try:
-            document = Document(tuple(found), body.name, body.site, body.lang)
+            document = Document(tuple(map(as_paragraph, found)), body.name, body.site, body.lang)
         except RowError as error:
             raise Problem(problems.INVALID_FIELDS, f"{error}.") from None
         tags = await state.pool.run(lambda: tagger.tag(document.paragraphs))

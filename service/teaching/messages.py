@@ -1,11 +1,11 @@
 """What the teaching part of the API takes and answers."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict  # Pydantic reads typing's own from Python 3.12 on
 
-from service.documents import Source, Strict, schema
+from service.documents import AS_IN_JSON, Source, Strict, schema
 from service.teaching.documents import NAME
 
 Annotator = Annotated[
@@ -14,10 +14,6 @@ Annotator = Annotated[
         min_length=1, max_length=40, pattern=NAME, description="The name of who labels.", examples=["ada"], strict=True
     ),
 ]
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value  # JSON knows no difference
 
 
 class KeptDocument(Source):
@@ -46,7 +42,7 @@ class Correction(Strict):
 
     annotator: Annotator
     document: str = Field(max_length=40, description="The id of a document that is kept.")
-    index: Annotated[int, BeforeValidator(_whole)] = Field(
+    index: Annotated[int, AS_IN_JSON] = Field(
         ge=0, le=2**31, description="The paragraph's place in the document, from 0."
     )
     label: str = Field(max_length=200, description="One of the model's labels.")

@@ -71,10 +71,12 @@ def test_line_over_the_limit_is_dropped(service: Any) -> None:
 
 
 def test_bug_of_one_line(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def tag(tagger: Tagger, paragraphs: Any, **options: Any) -> Any:
-        return 1 / 0 if paragraphs[0].text == "bad" else tagger.tag_documents([paragraphs])[0]
+    judge = Tagger.probabilities
 
-    monkeypatch.setattr(Tagger, "tag", tag)
+    def probabilities(tagger: Tagger, documents: Any, **options: Any) -> Any:
+        return 1 / 0 if documents[0][0].text == "bad" else judge(tagger, documents, **options)
+
+    monkeypatch.setattr(Tagger, "probabilities", probabilities)
     first, second, third = send(service, b'{"text": "a"}\n{"text": "bad"}\n{"text": "b"}')
     assert (second["status"], second["line"]) == (500, 2)
     assert second["instance"].startswith("urn:uuid:")

@@ -5,13 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import SettingError, Settings, corrections_file
+from service.settings import SettingError, Settings, cores, corrections_file
 
 
 def test_defaults_listen_to_this_machine_only() -> None:
     settings = Settings.read({})
     assert (settings.host, settings.port, settings.workers, settings.model) == ("127.0.0.1", 8000, 1, None)
-    assert settings.threads == os.cpu_count()
+    assert settings.threads == settings.max_queue == max(cores() // 2, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes can't be kept to some cores here")
+def test_cores_that_the_process_may_not_use_do_not_count() -> None:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def test_flags_go_before_environment_and_environment_before_defaults() -> None:
