@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Final
 
 from classifier.errors import RowError
 from classifier.rows import blocks
-from classifier.rows.blocks import NOTHING, Added, Block, check_columns, first_line
+from classifier.rows.blocks import UNIT, Added, Block, check_columns, first_line
 from classifier.rows.delimited import CsvBlock
 from classifier.rows.documents import DOC, Row, together
 from classifier.rows.values import dumps
@@ -116,24 +116,20 @@ class ParquetEncoder:
     def __init__(self, schema: Any) -> None:
         self.schema = schema
 
-    def encode(self, block: Block, added: Added = NOTHING) -> Any:
+    def encode(self, block: Block, added: Added | None = None) -> Any:
         arrow, _ = pyarrow_for(block.name)
-        if isinstance(block, ArrowBlock):
-            columns = [self._column(arrow, block, field, added) for field in self.schema]
-            return arrow.Table.from_arrays(columns, schema=self.schema)
-        check_columns(block, block.rows, self.schema.names)
+        if not isinstance(block, ArrowBlock):
+            check_columns(block, block.rows, self.schema.names)
+        more = _arrays(arrow, added) if added is not None else {}
         columns = [
-            arrow.array(added[field.name], field.type)
-            if field.name in added
-            else _array(arrow, block, field.name, field.type)
-            for field in self.schema
+            more[field.name] if field.name in more else self._column(arrow, block, field) for field in self.schema
         ]
         return arrow.Table.from_arrays(columns, schema=self.schema)
 
     @staticmethod
-    def _column(arrow: Any, block: "ArrowBlock", field: Any, added: Added) -> Any:
-        if field.name in added:
-            return arrow.array(added[field.name], field.type)
+    def _column(arrow: Any, block: Block, field: Any) -> Any:
+        if not isinstance(block, ArrowBlock):
+            return _array(arrow, block, field.name, field.type)
         if field.name not in block.table.column_names:
             return arrow.nulls(len(block), field.type)
         column = block.table.column(field.name)
@@ -142,6 +138,11 @@ class ParquetEncoder:
         except arrow.ArrowException as error:
             reason = f"{field.name!r} is of type {column.type} and does not fit into {field.type}"
             raise RowError(f"{block.name}: {reason}: {first_line(error)}") from None
+
+
+def _arrays(arrow: Any, added: Added) -> dict[str, Any]:
+    labels = arrow.array(added.labels, arrow.string()).take(arrow.array(added.chosen))
+    return dict(zip(added.names, [labels, *map(arrow.array, added.millionths.T / UNIT)], strict=True))
 
 
 def schema_of(first: Block, columns: Sequence[str]) -> Any:
