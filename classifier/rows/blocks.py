@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from classifier.errors import BadRowError
 from classifier.rows.documents import TEXT, Row, together
 
-BLOCK_SIZE: Final = 1_000_000  # characters or bytes after which a block ends with its document
+BLOCK_SIZE: Final = 800_000  # characters or bytes after which a block ends with its document
 UNIT: Final = 1_000_000  # probabilities are counted in millionths: less than the arithmetic gets right, so that no run
 # differs from another
 

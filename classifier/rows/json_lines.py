@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property
-from itertools import filterfalse
+from io import BytesIO
 from operator import attrgetter
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -21,7 +21,9 @@ from classifier.rows.values import as_text, dumps
 
 BOM16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
-_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_Decoded = TypeVar("_Decoded")
+
+_ROWS: Final = msgspec.json.Decoder(dict[str, Any])
 _REFUSALS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MOST_DIGITS: Final = 4300  # of a number that Python reads
 _TOO_MANY_DIGITS: Final = re.compile(rb"[0-9]{%d}" % (_MOST_DIGITS + 1))
@@ -32,20 +34,39 @@ class JsonBlock(Block):
 
     msgspec reads them several times as fast as json does, but neither NaN nor half a surrogate pair; what it refuses,
     json reads or says what is wrong with it.
+
+    Attributes:
+        raw_lines: the lines, each with its end, none of them blank.
+        is_plain: whether every line begins with a brace and ends with one. No brace, line feed, brace stands inside an
+            object, so that as many objects as lines are then an object a line.
     """
 
     unit = "line"
 
-    def __init__(self, name: str, numbers: Sequence[int], lines: list[bytes], share: float | None) -> None:
+    def __init__(self, name: str, numbers: Sequence[int], raw_lines: bytes, share: float | None) -> None:
         super().__init__(name, numbers, share)
-        self.lines = lines
+        self.raw_lines = raw_lines
+        between = raw_lines.count(b"}\n{")
+        self.is_plain = raw_lines.startswith(b"{") and raw_lines.endswith(b"}\n") and between == len(numbers) - 1
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The lines one by one."""
+        return BytesIO(self.raw_lines).readlines()
 
     @cached_property
     def rows(self) -> list[Row]:
         try:
-            return [*map(_decode, self.lines)]
+            return self._decoded(_ROWS)
         except _REFUSALS:
             return [self._row(i, line) for i, line in enumerate(self.lines)]
+
+    def _decoded(self, decoder: "msgspec.json.Decoder[_Decoded]") -> list[_Decoded]:
+        if self.is_plain:
+            found = decoder.decode_lines(self.raw_lines)
+            if len(found) == len(self):
+                return found
+        return [*map(decoder.decode, self.lines)]
 
     def _row(self, i: int, line: bytes) -> Row:
         try:
@@ -70,33 +91,34 @@ class JsonBlock(Block):
         names = dict.fromkeys([text, *others])
         if not names.keys().isdisjoint(absent):
             return None
-        decode = msgspec.json.Decoder(_row_type(tuple(names), tuple(absent))).decode
         try:
-            rows = [*map(decode, self.lines)]
-            b"".join(self.lines).decode()  # msgspec does not look into the strings that it passes over
+            rows = self._decoded(_decoder(tuple(names), tuple(absent)))
+            self.raw_lines.decode()  # msgspec does not look into the strings that it passes over,
         except _REFUSALS:
             return None
-        if any(len(line) > _MOST_DIGITS and _TOO_MANY_DIGITS.search(line) for line in self.lines):
+        ends = np.flatnonzero(np.frombuffer(self.raw_lines, np.uint8) == ord("\n"))  # nor does it count digits
+        if np.diff(ends, prepend=0).max() > _MOST_DIGITS and _TOO_MANY_DIGITS.search(self.raw_lines):
             return None
         return {name: [*map(attrgetter(f"column{i}"), rows)] for i, name in enumerate(names)}
 
     def take(self, chosen: Sequence[int]) -> "JsonBlock":
-        return JsonBlock(self.name, [self.numbers[i] for i in chosen], [self.lines[i] for i in chosen], self.share)
+        lines = b"".join([self.lines[i] for i in chosen])
+        return JsonBlock(self.name, [self.numbers[i] for i in chosen], lines, self.share)
 
     def raw(self, i: int) -> str:
         return self.lines[i].decode(errors="backslashreplace").rstrip("\r\n")
 
 
 @cache
-def _row_type(names: tuple[str, ...], absent: tuple[str, ...]) -> type[msgspec.Struct]:
-    """The first of the columns is a string, the others anything or missing."""
+def _decoder(names: tuple[str, ...], absent: tuple[str, ...]) -> "msgspec.json.Decoder[msgspec.Struct]":
+    """Reads these columns of a row: the first is a string, the others are anything or missing."""
     kinds: list[tuple[Any, Any]] = [(str, msgspec.NODEFAULT), *[(Any, None)] * (len(names) - 1)]
     kinds += [(msgspec.UnsetType, msgspec.UNSET)] * len(absent)
     fields = [
         (f"column{i}", kind, msgspec.field(name=name, default=default))
         for i, (name, (kind, default)) in enumerate(zip((*names, *absent), kinds, strict=True))
     ]
-    return msgspec.defstruct("Row", fields, gc=False)
+    return msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
 
 
 def read(file: BinaryIO, name: str, share: Callable[[], float | None]) -> Iterator[JsonBlock]:
@@ -107,17 +129,33 @@ def read(file: BinaryIO, name: str, share: Callable[[], float | None]) -> Iterat
     line = line.removeprefix(codecs.BOM_UTF8)
     number = 1
     while line:
-        found = [line, *file.readlines(blocks.BLOCK_SIZE)]
-        doc = _doc_of_line(next(filterfalse(bytes.isspace, reversed(found)), b""))
+        raw = line + file.read(blocks.BLOCK_SIZE) + file.readline()
+        doc = _doc_of_line(_last_line(raw))
+        rest = []
         while (line := file.readline()) and (line.isspace() or together(doc, _doc_of_line(line))):
-            found.append(line)
-        lines = [*filterfalse(bytes.isspace, found)]
-        numbers: Sequence[int] = range(number, number + len(found))
-        number += len(found)
-        if len(lines) < len(found):
-            numbers = [n for n, one in zip(numbers, found, strict=True) if not one.isspace()]
-        if lines:
-            yield JsonBlock(name, numbers, lines, share())
+            rest.append(line)
+        if rest:
+            raw = b"".join([raw, *rest])
+        if not raw.endswith(b"\n"):
+            raw += b"\n"
+        numbers = range(number, number + raw.count(b"\n"))
+        number = numbers.stop
+        block = JsonBlock(name, numbers, raw, share())
+        if not block.is_plain:
+            block = block.take([i for i, one in enumerate(block.lines) if not one.isspace()])
+        if len(block):
+            yield block
+
+
+def _last_line(raw: bytes) -> bytes:
+    """The last line that is not blank."""
+    end = len(raw)
+    line = b""
+    while end and not line.strip():
+        start = raw.rfind(b"\n", 0, end - 1) + 1
+        line = raw[start:end]
+        end = start
+    return line
 
 
 def _doc_of_line(line: bytes) -> Any:
@@ -138,7 +176,7 @@ def _without_nan(row: Row) -> Row:
 class JsonEncoder:
     def encode(self, block: Block, added: Added | None = None) -> bytes:
         if isinstance(block, JsonBlock) and added is not None:
-            return _append(block.lines, added)
+            return _append(block, added)
         return b"".join([self._line(block, i, row) for i, row in enumerate(rows_with(block, added))])
 
     @staticmethod
@@ -154,32 +192,34 @@ class JsonEncoder:
             raise block.error(i, f"JSON can't hold it: {first_line(error)}") from None
 
 
-_THREE_DIGITS: Final = np.array([f"{i:03}" for i in range(1000)], "S3")
+# What stands for the thousands of a number of millionths, and for the rest.
+_THOUSANDS: Final = np.array([f"{i / 1000:.3f}" for i in range(UNIT // 1000 + 1)], "S5")
+_REST: Final = np.array([f"{i:03}" for i in range(1000)], "S3")
 
 
-def _append(lines: Sequence[bytes], added: Added) -> bytes:
+def _append(block: JsonBlock, added: Added) -> bytes:
     """The lines as they stand, with members put before the last brace of each: faster than writing them anew, and no
     number or escape changes its spelling.
     """
     label, *names = (dumps(name) for name in added.names)
-    heads = [f", {label}: {dumps(one)}".encode() for one in added.labels]
-    # Behind them all lines have the same, but for the digits.
-    fields: list[tuple[str, str]] = []
-    for i, name in enumerate(names):
-        fields += [(f"name{i}", f"S{len(f', {name}: '.encode())}"), (f"one{i}", "S1"), (f"point{i}", "S1")]
-        fields += [(f"high{i}", "S3"), (f"low{i}", "S3")]
-    tails = np.empty(len(lines), [*fields, ("end", "S2")])
-    tails["end"] = b"}\n"
-    for i, name in enumerate(names):
-        ones, rest = np.divmod(added.millionths[:, i], UNIT)
-        high, low = np.divmod(rest, 1000)
-        tails[f"name{i}"] = f", {name}: ".encode()
-        tails[f"one{i}"] = np.where(ones, b"1", b"0")
-        tails[f"point{i}"] = b"."
-        tails[f"high{i}"] = _THREE_DIGITS[high]
-        tails[f"low{i}"] = _THREE_DIGITS[low]
-    pieces = [b""] * (3 * len(lines))
-    pieces[0::3] = [line.rstrip()[:-1] for line in lines]
-    pieces[1::3] = [heads[k] for k in added.chosen.tolist()]
-    pieces[2::3] = tails.view(f"S{tails.itemsize}").tolist()
+    labels = [f", {label}: {dumps(one)}".encode() for one in added.labels]
+    # What comes behind the label is of one length in all lines.
+    members = [f", {name}: ".encode() for name in names]
+    tails = np.full(len(block), b"".join(member + bytes(8) for member in members) + b"}\n")
+    digits = np.empty(added.millionths.shape, [("thousands", "S5"), ("rest", "S3")])
+    thousands = added.millionths // 1000
+    digits["thousands"] = _THOUSANDS[thousands]
+    digits["rest"] = _REST[added.millionths - 1000 * thousands]
+    by_byte, digits_by_byte = (array.view(np.uint8).reshape(len(block), -1) for array in (tails, digits))
+    at = 0
+    for i, member in enumerate(members):
+        at += len(member)
+        by_byte[:, at : at + 8] = digits_by_byte[:, 8 * i : 8 * i + 8]
+        at += 8
+    pieces = [b""] * (3 * len(block))
+    pieces[0::3] = (
+        block.raw_lines.split(b"}\n")[:-1] if block.is_plain else [line.rstrip()[:-1] for line in block.lines]
+    )
+    pieces[1::3] = [labels[k] for k in added.chosen.tolist()]
+    pieces[2::3] = tails.tolist()
     return b"".join(pieces)

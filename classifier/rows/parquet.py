@@ -212,7 +212,9 @@ class RowGroups:
 
     def __init__(self, file: BinaryIO, schema: Any) -> None:
         self._arrow, parquet = pyarrow_for("")
-        self._writer = parquet.ParquetWriter(file, schema)
+        # Numbers with a fraction are seldom the same, and to look for those that are takes time.
+        repeated = [field.name for field in schema if not self._arrow.types.is_floating(field.type)]
+        self._writer = parquet.ParquetWriter(file, schema, use_dictionary=repeated)
         self._held: list[Any] = []
 
     def write(self, table: Any) -> None:
