@@ -192,9 +192,9 @@ class JsonEncoder:
             raise block.error(i, f"JSON can't hold it: {first_line(error)}") from None
 
 
-# What stands for the thousands of a number of millionths, and for the rest.
-_THOUSANDS: Final = np.array([f"{i / 1000:.3f}" for i in range(UNIT // 1000 + 1)], "S5")
-_REST: Final = np.array([f"{i:03}" for i in range(1000)], "S3")
+# The eight characters of a number of millionths: what its thousands stand for, and the rest in the last three.
+_THOUSANDS: Final = np.array([f"{i / 1000:.3f}" for i in range(UNIT // 1000 + 1)], "S8").view(np.uint64)
+_REST: Final = np.array([f"\0\0\0\0\0{i:03}" for i in range(1000)], "S8").view(np.uint64)
 
 
 def _append(block: JsonBlock, added: Added) -> bytes:
@@ -206,10 +206,8 @@ def _append(block: JsonBlock, added: Added) -> bytes:
     # What comes behind the label is of one length in all lines.
     members = [f", {name}: ".encode() for name in names]
     tails = np.full(len(block), b"".join(member + bytes(8) for member in members) + b"}\n")
-    digits = np.empty(added.millionths.shape, [("thousands", "S5"), ("rest", "S3")])
     thousands = added.millionths // 1000
-    digits["thousands"] = _THOUSANDS[thousands]
-    digits["rest"] = _REST[added.millionths - 1000 * thousands]
+    digits = _THOUSANDS[thousands] | _REST[added.millionths - 1000 * thousands]
     by_byte, digits_by_byte = (array.view(np.uint8).reshape(len(block), -1) for array in (tails, digits))
     at = 0
     for i, member in enumerate(members):
