@@ -97,7 +97,7 @@ class JsonBlock(Block):
         except _REFUSALS:
             return None
         ends = np.flatnonzero(np.frombuffer(self.raw_lines, np.uint8) == ord("\n"))  # nor does it count digits
-        if np.diff(ends, prepend=0).max() > _MOST_DIGITS and _TOO_MANY_DIGITS.search(self.raw_lines):
+        if np.diff(ends, prepend=0).max(initial=0) > _MOST_DIGITS and _TOO_MANY_DIGITS.search(self.raw_lines):
             return None
         return {name: [*map(attrgetter(f"column{i}"), rows)] for i, name in enumerate(names)}
 
@@ -175,7 +175,7 @@ def _without_nan(row: Row) -> Row:
 
 class JsonEncoder:
     def encode(self, block: Block, added: Added | None = None) -> bytes:
-        if isinstance(block, JsonBlock) and added is not None:
+        if isinstance(block, JsonBlock) and added is not None and len(block):
             return _append(block, added)
         return b"".join([self._line(block, i, row) for i, row in enumerate(rows_with(block, added))])
 
