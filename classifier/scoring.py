@@ -255,24 +255,23 @@ class Scoring:
 
     def _read(self, block: Block) -> tuple[list[str], list[Any], Sequence[Given]]:
         """The rows' texts, what tells which of them are one document, and what is judged."""
-        columns = self._columns(block)
-        texts, docs, tags, densities = (columns[name] for name in (self.settings.text_column, DOC, *_OF_PARAGRAPHS))
+        texts, docs, tags, densities = self._columns(block)
         if not any(tags) and densities.count(None) == len(densities):
             return texts, docs, texts  # building Paragraphs takes a tenth of the time that scoring takes
         given = enumerate(zip(texts, tags, densities, strict=True))
         return texts, docs, [Paragraph(text, tag or None, _density(block, i, value)) for i, (text, tag, value) in given]
 
-    def _columns(self, block: Block) -> Mapping[str, list[Any]]:
-        """What judging needs of the rows."""
-        text, others = self.settings.text_column, (DOC, *_OF_PARAGRAPHS)
+    def _columns(self, block: Block) -> tuple[list[str], list[Any], list[Any], list[Any]]:
+        """The rows' texts, and what they have as ``doc``, ``tag`` and ``link_density``."""
+        text = self.settings.text_column
         if isinstance(block, JsonBlock):
             absent = self.added if self.settings.keep is None else ()
-            if (members := block.members(text, others, absent)) is not None:
-                return members
+            if (columns := block.paragraphs(text, absent)) is not None:
+                return columns
         texts = block.texts(text)
         if isinstance(block, JsonBlock):
             _check_absent(block, absent)
-        return {text: texts} | {name: block.column(name) for name in others}
+        return texts, block.column(DOC), block.column("tag"), block.column("link_density")
 
     def _encoded(self, rows: Block, judgement: Judgement, labels: Sequence[str]) -> Any:
         if self.settings.keep is None:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property
 from io import BytesIO
-from operator import attrgetter
 from typing import Any, BinaryIO, Final, TypeVar
 
 import msgspec
@@ -23,6 +22,7 @@ BOM16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _Decoded = TypeVar("_Decoded")
 
+_ASKED_FOR: Final = (DOC, "tag", "link_density")  # beside the text
 _ROWS: Final = msgspec.json.Decoder(dict[str, Any])
 _REFUSALS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MOST_DIGITS: Final = 4300  # of a number that Python reads
@@ -39,6 +39,7 @@ class JsonBlock(Block):
         raw_lines: the lines, each with its end, none of them blank.
         is_plain: whether every line begins with a brace and ends with one. No brace, line feed, brace stands inside an
             object, so that as many objects as lines are then an object a line.
+        longest: bytes of the longest line.
     """
 
     unit = "line"
@@ -46,8 +47,11 @@ class JsonBlock(Block):
     def __init__(self, name: str, numbers: Sequence[int], raw_lines: bytes, share: float | None) -> None:
         super().__init__(name, numbers, share)
         self.raw_lines = raw_lines
-        between = raw_lines.count(b"}\n{")
-        self.is_plain = raw_lines.startswith(b"{") and raw_lines.endswith(b"}\n") and between == len(numbers) - 1
+        characters = np.frombuffer(raw_lines, np.uint8)
+        ends = np.flatnonzero(characters == ord("\n"))
+        closed = (characters[ends - 1] == ord("}")).all() and (characters[ends[:-1] + 1] == ord("{")).all()
+        self.is_plain = raw_lines.startswith(b"{") and bool(closed)
+        self.longest = int(np.diff(ends, prepend=-1).max(initial=0))
 
     @cached_property
     def lines(self) -> list[bytes]:
@@ -83,23 +87,26 @@ class JsonBlock(Block):
             raise self.error(i, f"a row must be a JSON object, not {line.decode().strip():.60}")
         return row
 
-    def members(self, text: str, others: Sequence[str], absent: Sequence[str]) -> dict[str, list[Any]] | None:
-        """The column ``text``, of strings, and others, None where a row has none, read without the rest of the rows;
-        None where only reading them whole tells what is wrong: a text is missing, say, or a row has a member that is
-        to be ``absent``.
+    def paragraphs(self, text: str, absent: Sequence[str]) -> tuple[list[str], list[Any], list[Any], list[Any]] | None:
+        """The columns ``text``, ``doc``, ``tag`` and ``link_density``, read without the rest of the rows; None where
+        only reading them whole tells what is wrong: a text is missing, say, or a row has a member that is to be
+        ``absent``.
         """
-        names = dict.fromkeys([text, *others])
-        if not names.keys().isdisjoint(absent):
+        if text in (*_ASKED_FOR, *absent):
             return None
         try:
-            rows = self._decoded(_decoder(tuple(names), tuple(absent)))
+            rows = self._decoded(_decoder(text, tuple(absent)))
             self.raw_lines.decode()  # msgspec does not look into the strings that it passes over,
         except _REFUSALS:
             return None
-        ends = np.flatnonzero(np.frombuffer(self.raw_lines, np.uint8) == ord("\n"))  # nor does it count digits
-        if np.diff(ends, prepend=0).max(initial=0) > _MOST_DIGITS and _TOO_MANY_DIGITS.search(self.raw_lines):
+        if self.longest > _MOST_DIGITS and _TOO_MANY_DIGITS.search(self.raw_lines):  # nor does it count digits
             return None
-        return {name: [*map(attrgetter(f"column{i}"), rows)] for i, name in enumerate(names)}
+        return (
+            [row.text for row in rows],
+            [row.doc for row in rows],
+            [row.tag for row in rows],
+            [row.link_density for row in rows],
+        )
 
     def take(self, chosen: Sequence[int]) -> "JsonBlock":
         lines = b"".join([self.lines[i] for i in chosen])
@@ -110,13 +117,14 @@ class JsonBlock(Block):
 
 
 @cache
-def _decoder(names: tuple[str, ...], absent: tuple[str, ...]) -> "msgspec.json.Decoder[msgspec.Struct]":
-    """Reads these columns of a row: the first is a string, the others are anything or missing."""
-    kinds: list[tuple[Any, Any]] = [(str, msgspec.NODEFAULT), *[(Any, None)] * (len(names) - 1)]
-    kinds += [(msgspec.UnsetType, msgspec.UNSET)] * len(absent)
+def _decoder(text: str, absent: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
     fields = [
-        (f"column{i}", kind, msgspec.field(name=name, default=default))
-        for i, (name, (kind, default)) in enumerate(zip((*names, *absent), kinds, strict=True))
+        ("text", str, msgspec.field(name=text)),
+        *((name, Any, None) for name in _ASKED_FOR),
+        *(
+            (f"absent{i}", msgspec.UnsetType, msgspec.field(name=name, default=msgspec.UNSET))
+            for i, name in enumerate(absent)
+        ),
     ]
     return msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
 
