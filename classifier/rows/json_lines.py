@@ -214,8 +214,9 @@ def _append(block: JsonBlock, added: Added) -> bytes:
     # What comes behind the label is of one length in all lines.
     members = [f", {name}: ".encode() for name in names]
     tails = np.full(len(block), b"".join(member + bytes(8) for member in members) + b"}\n")
-    thousands = added.millionths // 1000
-    digits = _THOUSANDS[thousands] | _REST[added.millionths - 1000 * thousands]
+    millionths = np.ascontiguousarray(added.millionths)
+    thousands = millionths // 1000
+    digits = _THOUSANDS[thousands] | _REST[millionths - 1000 * thousands]
     by_byte, digits_by_byte = (array.view(np.uint8).reshape(len(block), -1) for array in (tails, digits))
     at = 0
     for i, member in enumerate(members):
