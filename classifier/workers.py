@@ -1,4 +1,4 @@
-"""A model's work on many blocks, by processes that each hold the model, in the order in which it was given.
+"""A model's work on many blocks, by processes that each have the model, in the order in which it was given.
 
 Processes, not threads: reading and writing JSON holds Python's lock for a fifth of the time that a block takes, so that
 threads, however many, are never five times as fast as one.
