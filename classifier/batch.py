@@ -366,14 +366,14 @@ class _Run:
             if isinstance(scored, RowError):
                 raise scored
             self._writer.put(scored.encoded)
-            for reject in scored.judgement.rejects:
+            for reject in scored.rejects:
                 self._reject({"file": scored.name, "place": reject.place, "reason": reject.reason, "row": reject.row})
             if self._journal is not None and scored.packed is not None:
                 self._journal.add(scored.packed)
         except RowError as error:
             self._failure = error
             return
-        self.summary += scored.judgement.summary(self._tagger.labels)
+        self.summary += scored.summary
 
     def _reject(self, row: dict[str, object]) -> None:
         if self._rejects is None:

@@ -5,7 +5,7 @@ with it.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from classifier.errors import BadRowError, RowError
 from classifier.paragraphs import Paragraph, as_link_density
-from classifier.rows.blocks import Added, Block, Encoder, PlainBlock
+from classifier.rows.blocks import UNIT, Added, Block, Encoder, PlainBlock
 from classifier.rows.documents import DOC, TEXT, Row, document_sizes
 from classifier.rows.json_lines import JsonBlock
-from classifier.tagger import Tagger
+from classifier.tagger import Given, Tagger
 
 UNSURE: Final = 0.6
-UNIT: Final = 1_000_000  # probabilities are counted in millionths: less than the arithmetic gets right, so that no run
-# differs from another
 _BREAK: Final = "\n\n"  # between the paragraphs of a document
 _OF_PARAGRAPHS: Final = ("tag", "link_density")  # columns that say nothing of a document
 
@@ -113,11 +111,9 @@ class Judgement:
         gone = {reject.i for reject in self.rejects}
         return block.take([i for i in range(len(self.labels) + len(gone)) if i not in gone])
 
-    def columns(self, added: Sequence[str], labels: Sequence[str]) -> Added:
-        """Label, score and probabilities of the rows, under the names ``added``."""
-        probabilities = (self.millionths.T / UNIT).tolist()
-        score = (self.millionths.max(axis=1, initial=0) / UNIT).tolist()
-        return dict(zip(added, ([labels[k] for k in self.labels.tolist()], score, *probabilities), strict=True))
+    def columns(self, names: Sequence[str], labels: Sequence[str]) -> Added:
+        """Label, score and probabilities of the rows, under these names."""
+        return Added(names, labels, self.labels, np.column_stack([self.millionths.max(axis=1), self.millionths]))
 
     def summary(self, labels: Sequence[str]) -> Summary:
         counts, characters = (
@@ -187,7 +183,8 @@ class Scored:
 
     name: str  # the file that they come from
     encoded: Any
-    judgement: Judgement
+    summary: Summary
+    rejects: Sequence[Reject]
     packed: bytes | None  # the judgement for the journal, unless it came from there
 
 
@@ -221,7 +218,7 @@ class Scoring:
         if self.packed is not None:
             judgement = Judgement.unpack(self.packed)
             encoded = self._encoded(judgement.kept(self.block), judgement, tagger.labels)
-            return Scored(self.block.name, encoded, judgement, None)
+            return Scored(self.block.name, encoded, judgement.summary(tagger.labels), judgement.rejects, None)
         judgement = self._judged(tagger)
         rows = judgement.kept(self.block)
         try:
@@ -231,48 +228,50 @@ class Scoring:
                 raise
             judgement = self._without_unwritable(rows, judgement, tagger.labels)
             encoded = self._encoded(judgement.kept(self.block), judgement, tagger.labels)
-        return Scored(self.block.name, encoded, judgement, judgement.pack())
+        summary = judgement.summary(tagger.labels)
+        return Scored(self.block.name, encoded, summary, judgement.rejects, judgement.pack())
 
     def _judged(self, tagger: Tagger) -> Judgement:
         block = self.block
         rejects: list[Reject] = []
         try:
-            paragraphs = self._paragraphs(block)
+            texts, docs, paragraphs = self._read(block)
         except BadRowError:
             if self.strict:
                 raise
-            chosen, rejects = sifted(block, self._paragraphs)
+            chosen, rejects = sifted(block, self._read)
             block = block.take(chosen)
-            paragraphs = self._paragraphs(block)
-        sizes = document_sizes(block.column(DOC))
-        rest = iter(paragraphs)
-        documents = [list(islice(rest, size)) for size in sizes]
+            texts, docs, paragraphs = self._read(block)
+        sizes = document_sizes(docs)
+        documents = [paragraphs[start:end] for start, end in pairwise(accumulate(sizes, initial=0))]
         probabilities = tagger.probabilities(documents, context=self.settings.context)
         return Judgement(
             labels=probabilities.argmax(axis=1).astype(np.int32),
-            lengths=np.array([len(paragraph.text) for paragraph in paragraphs], np.int32),
+            lengths=np.fromiter(map(len, texts), np.int32, len(texts)),
             millionths=(probabilities * UNIT).round().astype(np.int32),
             documents=len(sizes),
             rejects=rejects,
         )
 
-    def _paragraphs(self, block: Block) -> list[Paragraph]:
-        texts = block.texts(self.settings.text_column)
-        if isinstance(block, JsonBlock):
-            self._check_members(block)
-        tags, densities = block.column("tag"), block.column("link_density")
+    def _read(self, block: Block) -> tuple[list[str], list[Any], Sequence[Given]]:
+        """The rows' texts, what tells which of them are one document, and what is judged."""
+        texts, docs, tags, densities = self._columns(block)
+        if not any(tags) and densities.count(None) == len(densities):
+            return texts, docs, texts  # building Paragraphs takes a tenth of the time that scoring takes
         given = enumerate(zip(texts, tags, densities, strict=True))
-        return [Paragraph(text, tag or None, _density(block, i, density)) for i, (text, tag, density) in given]
+        return texts, docs, [Paragraph(text, tag or None, _density(block, i, value)) for i, (text, tag, value) in given]
 
-    def _check_members(self, block: Block) -> None:
-        """JSON rows may each have other columns than the first ones."""
-        if self.settings.keep is not None:
-            return
-        taken = frozenset(["label", *self.added]).difference(["label"] if "predicted" in self.added else [])
-        for i, row in enumerate(block.rows):
-            if not taken.isdisjoint(row):
-                name = next(name for name in row if name in taken)
-                raise block.error(i, f"has a column {name!r}, which scoring adds and the rows at the start do not have")
+    def _columns(self, block: Block) -> tuple[list[str], list[Any], list[Any], list[Any]]:
+        """The rows' texts, and what they have as ``doc``, ``tag`` and ``link_density``."""
+        text = self.settings.text_column
+        if isinstance(block, JsonBlock):
+            absent = self.added if self.settings.keep is None else ()
+            if (columns := block.paragraphs(text, absent)) is not None:
+                return columns
+        texts = block.texts(text)
+        if isinstance(block, JsonBlock):
+            _check_absent(block, absent)
+        return texts, block.column(DOC), block.column("tag"), block.column("link_density")
 
     def _encoded(self, rows: Block, judgement: Judgement, labels: Sequence[str]) -> Any:
         if self.settings.keep is None:
@@ -325,6 +324,14 @@ def sifted(block: Block, check: Callable[[Block], object]) -> tuple[list[int], l
         else:
             chosen.append(i)
     return chosen, rejects
+
+
+def _check_absent(block: JsonBlock, names: Sequence[str]) -> None:
+    """JSON rows may each have other columns than the first ones."""
+    for i, row in enumerate(block.rows):
+        for name in row:
+            if name in names:
+                raise block.error(i, f"has a column {name!r}, which scoring adds and the rows at the start do not have")
 
 
 def _density(block: Block, i: int, value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""A model's work on many blocks, by processes that each hold the model, in the order in which it was given.
+"""A model's work on many blocks, by processes that each have the model, in the order in which it was given.
 
 Processes, not threads: reading and writing JSON holds Python's lock for a fifth of the time that a block takes, so that
 threads, however many, are never five times as fast as one.
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from classifier.errors import BoilertagError
@@ -40,15 +41,20 @@ def in_order(
         BoilertagError: a process died.
     """
     tasks = iter(tasks)
-    some = list(islice(tasks, 2))
-    tasks = chain(some, tasks)
-    if workers == 1 or len(some) < 2:
+    pool = None
+    if workers > 1 and _has_one_thread():
+        # Before any task, and so before a file is opened that a fork would hold open and locked.
+        pool = _pool("fork", workers, tagger)
+        pool.submit(_nothing)
+    else:
+        some = list(islice(tasks, 2))
+        tasks = chain(some, tasks)
+        if workers > 1 and len(some) > 1:
+            pool = _pool("spawn", workers, tagger)
+    if pool is None:
         for key, task in tasks:
             yield key, task.run(tagger)
         return
-    # Spawned: a fork of a process that has threads may hang, and a server to fork from costs memory and saves none.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(tagger,))
     try:
         waiting: deque[tuple[_Key, Future[_Result]]] = deque()
         for key, task in tasks:
@@ -61,6 +67,25 @@ def in_order(
         raise BoilertagError("a worker process died; was there too little memory? Fewer --workers take less") from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _has_one_thread() -> bool:
+    """Whether this process can be forked. A fork has the model at once and shares its memory; of a process with
+    threads it may hang.
+    """
+    try:
+        return len([*Path("/proc/self/task").iterdir()]) == 1
+    except OSError:  # no Linux
+        return False
+
+
+def _pool(method: str, workers: int, tagger: Tagger) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context(method)
+    return ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(tagger,))
+
+
+def _nothing() -> None:
+    """The first task, with which all forks are made."""
 
 
 def _taken(waiting: deque[tuple[_Key, Future[_Result]]]) -> tuple[_Key, _Result]:

@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # it starts threads when imported, with which no process can be forked
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # others keep more memory than they need
+
 from classifier.errors import BoilertagError
 from service.arguments import number
 from service.progress import ProgressLine
@@ -69,7 +74,6 @@ def score(args: argparse.Namespace) -> int:
         keep = tagger.check_labels(args.keep or ["content"]) if args.clean else None
     except ValueError as error:
         raise BoilertagError(f"--keep: {error}") from None
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # others keep more memory than they need
     settings = Settings(not args.no_context, args.text_column, keep)
     with ProgressLine() as line:
         if args.engine == "ray":

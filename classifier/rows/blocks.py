@@ -1,15 +1,20 @@
 """Rows on their way from a file to another: blocks that end where a document ends, and what writes them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from classifier.errors import BadRowError
 from classifier.rows.documents import TEXT, Row, together
 
-BLOCK_SIZE: Final = 400_000  # characters or bytes after which a block ends with its document
+BLOCK_SIZE: Final = 800_000  # characters or bytes after which a block ends with its document
+UNIT: Final = 1_000_000  # probabilities are counted in millionths: less than the arithmetic gets right, so that no run
+# differs from another
 
 
 class Block(ABC):
@@ -126,14 +131,32 @@ def cut(items: Iterable[_Item], size: Callable[[_Item], int], doc: Callable[[_It
         yield block
 
 
-Added = Mapping[str, Sequence[Any]]  # columns that go behind a block's own
-NOTHING: Final[Added] = MappingProxyType({})
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Columns that go behind a block's own: first one of labels, then those of probabilities.
+
+    Attributes:
+        names: of all these columns.
+        labels: all that there are.
+        chosen: the place of each row's label among them, shape (n_rows,).
+        millionths: the probabilities, shape (n_rows, len(names) - 1), in parts of ``UNIT``.
+    """
+
+    names: Sequence[str]
+    labels: Sequence[str]
+    chosen: NDArray[np.int32]
+    millionths: NDArray[np.int32]
+
+    def rows(self) -> Iterable[tuple[Any, ...]]:
+        """The values row by row."""
+        labels = [self.labels[k] for k in self.chosen.tolist()]
+        return zip(labels, *(self.millionths.T / UNIT).tolist(), strict=True)
 
 
 class Encoder(Protocol):
     """Turns blocks into what a file of one format holds. Safe to use from several threads at once."""
 
-    def encode(self, block: Block, added: Added = NOTHING) -> Any:
+    def encode(self, block: Block, added: Added | None = None) -> Any:
         """What :meth:`RowWriter.put` takes: the block's rows, with columns added.
 
         Raises:
@@ -141,14 +164,11 @@ class Encoder(Protocol):
         """
 
 
-def values_of(block: Block, added: Added) -> Iterable[tuple[Any, ...]]:
-    """The added values row by row."""
-    return zip(*added.values(), strict=True) if added else [()] * len(block)
-
-
-def rows_with(block: Block, added: Added) -> list[Row]:
-    pairs = zip(block.rows, values_of(block, added), strict=True)
-    return [{**row, **dict(zip(added, more, strict=True))} for row, more in pairs] if added else block.rows
+def rows_with(block: Block, added: Added | None) -> list[Row]:
+    if added is None:
+        return block.rows
+    pairs = zip(block.rows, added.rows(), strict=True)
+    return [{**row, **dict(zip(added.names, more, strict=True))} for row, more in pairs]
 
 
 def check_columns(block: Block, rows: Sequence[Row], columns: Sequence[str]) -> None:

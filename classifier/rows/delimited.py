@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any, BinaryIO, Final
 
 from classifier.errors import BadRowError, RowError
-from classifier.rows.blocks import NOTHING, Added, Block, check_columns, cut, first_line, rows_with, values_of
+from classifier.rows.blocks import Added, Block, check_columns, cut, first_line, rows_with
 from classifier.rows.documents import DOC, Row
 from classifier.rows.json_lines import BOM16
 from classifier.rows.values import as_text, dumps
@@ -169,10 +169,12 @@ class CsvEncoder:
     def header(self) -> bytes:
         return self._csv([self._columns]).encode()
 
-    def encode(self, block: Block, added: Added = NOTHING) -> bytes:
+    def encode(self, block: Block, added: Added | None = None) -> bytes:
         records: list[list[Any]]
-        if isinstance(block, CsvBlock) and self._columns == [*block.header, *added]:
-            records = [[*record, *more] for record, more in zip(block.records, values_of(block, added), strict=True)]
+        names = added.names if added is not None else []
+        if isinstance(block, CsvBlock) and self._columns == [*block.header, *names]:
+            more = added.rows() if added is not None else [()] * len(block)
+            records = [[*record, *values] for record, values in zip(block.records, more, strict=True)]
         else:
             rows = rows_with(block, added)
             check_columns(block, rows, self._columns)

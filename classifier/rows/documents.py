@@ -1,6 +1,7 @@
 """Which rows are one document."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 Row = dict[str, Any]
@@ -32,11 +33,7 @@ def together(doc: Any, after: Any) -> bool:
 def document_sizes(docs: Sequence[Any]) -> list[int]:
     """How many rows each document has, given the rows' ``doc``, grouped as :func:`documents` does."""
     sizes: list[int] = []
-    before = None
-    for doc in docs:
-        if sizes and together(before, doc):
-            sizes[-1] += 1
-        else:
-            sizes.append(1)
-        before = doc
+    for doc, same in groupby(docs):
+        n = len([*same])
+        sizes += [n] if together(doc, doc) else [1] * n
     return sizes

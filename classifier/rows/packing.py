@@ -8,14 +8,15 @@ from typing import Any, BinaryIO, Final, cast
 
 import zstandard
 
+_CHUNK: Final = 1 << 17
 _PACKED_CHUNK: Final = 1 << 14
 
 
 def unpacked(file: BinaryIO, packing: str) -> BinaryIO:
     if packing == ".gz":
-        return cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="rb"))
+        return io.BufferedReader(gzip.GzipFile(fileobj=file, mode="rb"), _CHUNK)
     if packing == ".zst":
-        return io.BufferedReader(_Zstandard(file), 1 << 17)
+        return io.BufferedReader(_Zstandard(file), _CHUNK)
     return file
 
 

@@ -6,9 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import numpy as np
+
 from classifier.errors import RowError
 from classifier.rows import blocks
-from classifier.rows.blocks import NOTHING, Added, Block, check_columns, first_line
+from classifier.rows.blocks import UNIT, Added, Block, check_columns, first_line
 from classifier.rows.delimited import CsvBlock
 from classifier.rows.documents import DOC, Row, together
 from classifier.rows.values import dumps
@@ -116,24 +118,20 @@ class ParquetEncoder:
     def __init__(self, schema: Any) -> None:
         self.schema = schema
 
-    def encode(self, block: Block, added: Added = NOTHING) -> Any:
+    def encode(self, block: Block, added: Added | None = None) -> Any:
         arrow, _ = pyarrow_for(block.name)
-        if isinstance(block, ArrowBlock):
-            columns = [self._column(arrow, block, field, added) for field in self.schema]
-            return arrow.Table.from_arrays(columns, schema=self.schema)
-        check_columns(block, block.rows, self.schema.names)
+        if not isinstance(block, ArrowBlock):
+            check_columns(block, block.rows, self.schema.names)
+        more = _arrays(arrow, added) if added is not None else {}
         columns = [
-            arrow.array(added[field.name], field.type)
-            if field.name in added
-            else _array(arrow, block, field.name, field.type)
-            for field in self.schema
+            more[field.name] if field.name in more else self._column(arrow, block, field) for field in self.schema
         ]
         return arrow.Table.from_arrays(columns, schema=self.schema)
 
     @staticmethod
-    def _column(arrow: Any, block: "ArrowBlock", field: Any, added: Added) -> Any:
-        if field.name in added:
-            return arrow.array(added[field.name], field.type)
+    def _column(arrow: Any, block: Block, field: Any) -> Any:
+        if not isinstance(block, ArrowBlock):
+            return _array(arrow, block, field.name, field.type)
         if field.name not in block.table.column_names:
             return arrow.nulls(len(block), field.type)
         column = block.table.column(field.name)
@@ -142,6 +140,18 @@ class ParquetEncoder:
         except arrow.ArrowException as error:
             reason = f"{field.name!r} is of type {column.type} and does not fit into {field.type}"
             raise RowError(f"{block.name}: {reason}: {first_line(error)}") from None
+
+
+def _arrays(arrow: Any, added: Added) -> dict[str, Any]:
+    # Made of buffers, for arrow.array imports pandas where it finds it, in every process a third of a second.
+    def made(kind: Any, *parts: Any) -> Any:
+        return arrow.Array.from_buffers(kind, len(added.chosen), [None, *map(arrow.py_buffer, parts)])
+
+    labels = [label.encode() for label in added.labels]
+    ends = np.cumsum([0, *(len(labels[k]) for k in added.chosen.tolist())], dtype=np.int32)
+    text = made(arrow.string(), ends, b"".join([labels[k] for k in added.chosen.tolist()]))
+    probabilities = np.ascontiguousarray(added.millionths.T) / UNIT
+    return dict(zip(added.names, [text, *(made(arrow.float64(), column) for column in probabilities)], strict=True))
 
 
 def schema_of(first: Block, columns: Sequence[str]) -> Any:
@@ -211,7 +221,9 @@ class RowGroups:
 
     def __init__(self, file: BinaryIO, schema: Any) -> None:
         self._arrow, parquet = pyarrow_for("")
-        self._writer = parquet.ParquetWriter(file, schema)
+        # Numbers with a fraction are seldom the same, and to look for those that are takes time.
+        repeated = [field.name for field in schema if not self._arrow.types.is_floating(field.type)]
+        self._writer = parquet.ParquetWriter(file, schema, use_dictionary=repeated)
         self._held: list[Any] = []
 
     def write(self, table: Any) -> None:

@@ -4,7 +4,7 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -73,14 +73,13 @@ class RowReader:
                 file = stack.enter_context(parquet.opened(Path(path), self.name))
                 self.schema, found = parquet.read(file, self.name)
                 self.columns = list(self.schema.names)
-                self._blocks = _at_least(ArrowBlock(self.name, self.schema.empty_table(), [], 1.0), found)
+                self._blocks = _at_least(lambda: ArrowBlock(self.name, self.schema.empty_table(), [], 1.0), found)
             else:
                 # Kept, for a wrapper that goes closes the file.
                 self._text = delimited.decoded(unpacked(self._file, packing))
-                self.columns, records = delimited.read(
-                    self._text, self.name, DELIMITERS[kind], text_column, self._share
-                )
-                self._blocks = _at_least(CsvBlock(self.name, self.columns, [], 1.0), records)
+                columns, records = delimited.read(self._text, self.name, DELIMITERS[kind], text_column, self._share)
+                self.columns = columns
+                self._blocks = _at_least(lambda: CsvBlock(self.name, columns, [], 1.0), records)
             if self.columns is not None:
                 self._check_columns(self.columns, text_column)
             self._stack = stack.pop_all()
@@ -113,9 +112,9 @@ class RowReader:
         return min(self._file.tell() / self._size, 1.0) if self._size else None
 
 
-def _at_least(empty: Block, blocks: Iterator[Block]) -> Iterator[Block]:
-    """The blocks, or the empty one where there are none: a file without rows has columns all the same."""
-    yield next(blocks, empty)
+def _at_least(empty: Callable[[], Block], blocks: Iterator[Block]) -> Iterator[Block]:
+    """The blocks, or an empty one where there are none: a file without rows has columns all the same."""
+    yield next(blocks, None) or empty()
     yield from blocks
 
 

@@ -15,7 +15,7 @@ import hypothesis.strategies as st
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from classifier import RowError, Tagger
 from classifier.batch import Job, Report, forget, plan, score_file, score_files
@@ -160,6 +160,63 @@ def test_bad_rows_are_left_out_and_told_of(tmp_path: Path, tagger: Tagger, kind:
         assert reason in reject["reason"]
         assert reject["row"]
     assert rejects[0]["place"] == ("line 2" if kind == "jsonl" else "row 3")
+
+
+ODD = [
+    b'{"text": "a", "x": "caf\xe9"}',
+    b'{"text": "a", "x\xff": 1}',
+    b'{"text": "a\xed\xa0\x80"}',
+    b'{"text": "a", "x": "\x01"}',
+    b'{"text": "a", "x": "\\q"}',
+    b'{"text": "a", "x": "\\ud83d"}',
+    b'{"text": "\\ud83d"}',
+    b'{"text": "a", "x": NaN}',
+    b'{"text": "a", "x": 1e400}',
+    b'{"text": "a", "doc": 123456789012345678901234567890}',
+    b'{"text": "a", "x": ' + b"1" * 4300 + b"}",
+    b'{"text": "a", "x": ' + b"1" * 4301 + b"}",
+    b'{"text": "a", "x": "' + b"1" * 5000 + b'"}',
+    b'{"text": "a", "x": 01}',
+    b'{"text": "a", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    b'{"text": "a"}{"text": "b"}',
+    b'{"text": "a"},{"text": "b"}',
+    b'{"text": "a",}',
+    b'{"text": 1, "text": "a"}',
+    b'{"text": "a", "text": 1}',
+    b'{"te\\u0078t": "a"}',
+    b'{"x": [{}',
+    b"{}]}",
+    b'  {"text": "a"}\t\r',
+    b'{"text": "a"}\x0c',
+    b'["text"]',
+    b"null",
+]
+
+
+def _is_row(line: bytes) -> bool:
+    try:
+        row = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and isinstance(row.get("text"), str)
+
+
+@settings(max_examples=60)
+@given(odd=st.lists(st.sampled_from([*ODD, b"", b" \r", b'{"text": "a"}']), max_size=6), size=st.integers(1, 6000))
+@example(odd=ODD, size=1_000_000)
+def test_what_a_line_is_depends_on_no_other(tagger: Tagger, odd: list[bytes], size: int) -> None:
+    given_lines = [b'{"text": "first"}', *odd, b'{"text": "last"}']
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name)
+        patch.setattr(blocks_module, "BLOCK_SIZE", size)
+        (folder / "rows.jsonl").write_bytes(b"\n".join(given_lines))
+        report = run(tagger, [folder / "rows.jsonl"], folder / "out.jsonl")
+        scored = (folder / "out.jsonl").read_bytes().splitlines()
+        rejects = lines(folder / "out.rejects.jsonl") if report.rejects else []
+    kept = [line for line in given_lines if _is_row(line)]
+    assert [line[: line.index(b', "label": ')] for line in scored] == [line.rstrip()[:-1] for line in kept]
+    left = [f"line {i}" for i, line in enumerate(given_lines, 1) if line.strip() and not _is_row(line)]
+    assert [reject["place"] for reject in rejects] == left
 
 
 def test_a_row_that_the_output_cannot_hold_is_a_reject(tmp_path: Path, tagger: Tagger) -> None:
