@@ -59,7 +59,8 @@ Scores = Callable[[Sequence[str]], NDArray[Any]]
 def sklearn_scores(weights: Weights) -> Scores:
     """Our paragraph model as scikit-learn computes it; the shape features alone come from our compiled code."""
     channels = []
-    for name, part in weights.channels().items():
+    bounds = {"word": slice(0, weights.n_words), "char": slice(weights.n_words, None)}
+    for name, part in bounds.items():
         counter = CountVectorizer(analyzer=NGRAMS[name], vocabulary=weights.ngrams[part])
         tfidf = TfidfTransformer(sublinear_tf=True, norm=None)
         tfidf.idf_ = weights.idf[part].astype(np.float64)

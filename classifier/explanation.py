@@ -23,14 +23,12 @@ class Reason:
     """A feature of the paragraph itself.
 
     Attributes:
-        kind: ``"word"`` for one or two tokens, ``"edge"`` for tokens at an end of the paragraph with their place, as
-            :func:`~classifier.features.edge_ngrams` writes them, ``"char"`` for a run of characters, ``"shape"`` for a
-            trait of it all.
+        kind: ``"word"`` for one or two tokens, ``"char"`` for a run of characters, ``"shape"`` for a trait of it all.
         name: the n-gram or the trait; a space at an n-gram's end is the paragraph's or the word's edge.
         weight: what it adds to the label's log-odds, against the mean of all labels.
     """
 
-    kind: Literal["word", "edge", "char", "shape"]
+    kind: Literal["word", "char", "shape"]
     name: str
     weight: float
 
@@ -141,14 +139,14 @@ def _log_odds(p: float) -> float:
 def vocabulary(model: Model) -> dict[tuple[str, str], int]:
     """Where each n-gram of each channel stands in the model."""
     w = model.paragraph
-    return {(channel, w.ngrams[i]): i for channel, part in w.channels().items() for i in range(part.start, part.stop)}
+    return {("word" if i < w.n_words else "char", ngram): i for i, ngram in enumerate(w.ngrams)}
 
 
 def _reasons(model: Model, places: dict[tuple[str, str], int], text: str, label: int) -> list[Reason]:
     w = model.paragraph
     reasons = []
-    for channel, ngrams in features.NGRAMS.items():
-        counts = Counter(ngram for ngram in ngrams(text) if (channel, ngram) in places)
+    for channel in ("word", "char"):
+        counts = Counter(ngram for ngram in features.NGRAMS[channel](text) if (channel, ngram) in places)
         values = {ngram: (1 + math.log(n)) * float(w.idf[places[channel, ngram]]) for ngram, n in counts.items()}
         norm = math.sqrt(sum(value * value for value in values.values()))
         length = features.pivoted(norm)
@@ -189,11 +187,11 @@ def _one_less(words: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _credit(text: str, reasons: Sequence[Reason]) -> dict[str, float]:
-    """By word, the weights of the runs of characters in it, and of the words, pairs and ends that it is in."""
+    """By word, the weights of the runs of characters in it, and of the words and pairs of words that it is in."""
     of_runs = {reason.name: reason.weight for reason in reasons if reason.kind == "char"}
     credit = {word: sum(of_runs.get(run, 0.0) for run in features.runs(word)) for word in features.words(text)}
     for reason in reasons:
-        if reason.kind in ("word", "edge"):
+        if reason.kind == "word":
             for word in reason.name.split():
                 if word in credit:
                     credit[word] += reason.weight

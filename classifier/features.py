@@ -1,4 +1,4 @@
-"""What the paragraph model counts in a paragraph: n-grams in three channels, and shape.
+"""What the paragraph model counts in a paragraph: word n-grams, character n-grams and shape.
 
 This is the definition that models are fitted with and explanations are given in; :mod:`classifier.kernel` computes the
 same n-grams, hashed as they go by. A token is a run of letters, digits and marks, or one ideograph, or one symbol, all
@@ -7,7 +7,7 @@ folded by :mod:`classifier.characters`.
 
 import re
 from collections.abc import Callable, Collection
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,6 @@ from classifier import characters
 _Norm = TypeVar("_Norm", float, NDArray[np.float64])
 
 CHAR_NGRAM_LENGTH: Final = 5
-EDGE: Final = 4  # words at each end of a paragraph that count by their place
-EDGE_RUN: Final = 3  # words at each end of a paragraph that count as a run
 
 _PIVOT: Final = 20.0
 _SLOPE: Final = 0.5
@@ -58,23 +56,9 @@ def word_ngrams(text: str) -> list[str]:
     An empty token stands before the first and after the last, so that "subscribe" at the start of a paragraph is told
     from "subscribe" inside it.
     """
-    tokens = _tokens(text)
-    return tokens + [f"{left} {right}" for left, right in zip(["", *tokens], [*tokens, ""], strict=True)]
-
-
-def _tokens(text: str) -> list[str]:
     folded, classes = _fold(text)
-    return [folded[match.start() : match.end()] for match in _TOKEN.finditer(classes)]
-
-
-def edge_ngrams(text: str) -> list[str]:
-    """The tokens at either end with their places, ``+1 the`` … ``-1 now``, and as a run, ``+ the council voted``."""
-    tokens = _tokens(text)
-    ngrams = [f"+{i} {token}" for i, token in enumerate(tokens[:EDGE], 1)]
-    ngrams += [f"-{i} {token}" for i, token in enumerate(tokens[: -EDGE - 1 : -1], 1)]
-    if tokens:
-        ngrams += [" ".join(["+", *tokens[:EDGE_RUN]]), " ".join(["-", *tokens[-EDGE_RUN:]])]
-    return ngrams
+    tokens = [folded[match.start() : match.end()] for match in _TOKEN.finditer(classes)]
+    return tokens + [f"{left} {right}" for left, right in zip(["", *tokens], [*tokens, ""], strict=True)]
 
 
 def words(text: str) -> dict[str, str]:
@@ -114,12 +98,7 @@ def runs(chunk: str) -> list[str]:
     return [padded[i : i + CHAR_NGRAM_LENGTH] for i in range(len(padded) - CHAR_NGRAM_LENGTH + 1)]
 
 
-Channel = Literal["word", "char", "edge"]
-NGRAMS: Final[dict[Channel, Callable[[str], list[str]]]] = {
-    "word": word_ngrams,
-    "char": char_ngrams,
-    "edge": edge_ngrams,
-}
+NGRAMS: Final[dict[str, Callable[[str], list[str]]]] = {"word": word_ngrams, "char": char_ngrams}
 
 
 # Shape: each group has one bin a paragraph. A bin's number is how many of its group's thresholds the value reaches.

@@ -28,10 +28,10 @@ from joblib import numpy_pickle
 
 from classifier.context import N_PASSES, Pass, feature_names
 from classifier.errors import ModelError
-from classifier.features import NGRAMS, SHAPE_NAMES
+from classifier.features import SHAPE_NAMES
 from classifier.kernel import Weights
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 2
 MODEL_FILE: Final = "model.joblib"
 MANIFEST_FILE: Final = "model.json"
 VERSIONS_FOLDER: Final = "versions"
@@ -58,7 +58,7 @@ def _plain(model: Model) -> dict[str, Any]:
     return {
         "labels": list(model.labels),
         "ngrams": "\n".join(w.ngrams),  # no n-gram holds a line break: it is white space
-        "sizes": list(w.sizes),
+        "n_words": w.n_words,
         "idf": w.idf,
         "weights": w.weights,
         "shape": w.shape,
@@ -215,7 +215,7 @@ def _build(plain: dict[str, Any], manifest: Mapping[str, Any]) -> Model:
     labels = tuple(plain["labels"])
     weights = Weights(
         ngrams=ngrams,
-        sizes=tuple(map(int, plain["sizes"])),
+        n_words=int(plain["n_words"]),
         idf=plain["idf"],
         weights=np.ascontiguousarray(plain["weights"]),
         shape=np.ascontiguousarray(plain["shape"]),
@@ -223,8 +223,7 @@ def _build(plain: dict[str, Any], manifest: Mapping[str, Any]) -> Model:
     )
     n, k = len(ngrams), len(labels)
     shapes = (weights.idf.shape, weights.weights.shape, weights.shape.shape, weights.intercept.shape)
-    fits = shapes == ((n,), (n, k), (len(SHAPE_NAMES), k), (k,))
-    fits = fits and len(weights.sizes) == len(NGRAMS) and min(weights.sizes) >= 0 and sum(weights.sizes) == n
+    fits = shapes == ((n,), (n, k), (len(SHAPE_NAMES), k), (k,)) and 0 <= weights.n_words <= n
     if not fits or list(labels) != manifest.get("labels"):
         raise ModelError("its arrays do not fit each other")
     passes = {

@@ -15,7 +15,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate, pairwise
 from threading import local
 from typing import Final, NamedTuple, Self
 
@@ -54,11 +53,6 @@ _N_SCRIPTS: Final = len(characters.SCRIPTS)
 _N_KINDS: Final = 8
 _BY_SYMBOL: Final = _N_KINDS * _N_SCRIPTS  # where the tally goes on by symbol, after that by class and script
 _N_END_KINDS: Final = features.N_END_KINDS
-_EDGE: Final = features.EDGE
-_EDGE_RUN: Final = features.EDGE_RUN
-_CHANNELS: Final = tuple(features.NGRAMS)
-_N_CHANNELS: Final = len(_CHANNELS)
-_IN_WORD, _IN_CHAR, _IN_EDGE = range(_N_CHANNELS)
 _PIECE: Final = 512  # characters of a paragraph that are read before their n-grams are looked up
 
 # Odd 64-bit constants, far apart, so that an n-gram of one channel never meets another's.
@@ -67,7 +61,6 @@ _FINISH: Final = np.uint64(0xD6E8FEB86659FD93)
 _PAIR: Final = np.uint64(0xA0761D6478BD642F)
 _WORD_SEED: Final = np.uint64(0x8EBC6AF09C88C6E3)
 _CHAR_SEED: Final = np.uint64(0x589965CC75374CC3)
-_EDGE_SEED: Final = np.uint64(0x1D8E4E27C47D124F)
 _0: Final = np.uint64(0)
 _1: Final = np.uint64(1)
 _2: Final = np.uint64(2)
@@ -209,39 +202,6 @@ def _add(known, n_known, records, counts, gains, touched, n_touched, sums):
     return n_touched
 
 
-def _edge_keys(sign: str) -> NDArray[np.uint64]:
-    """What stands before the tokens in an edge n-gram's hash: of each place at one end, then of the run there."""
-    of_run = add_code.py_func(np.array([_EDGE_SEED]), ord(sign))
-    of_places = add_code.py_func(of_run, np.arange(ord("1"), ord("1") + _EDGE))
-    keys: NDArray[np.uint64] = finish_key.py_func(np.append(of_places, of_run))
-    return keys
-
-
-_FIRST: Final = _edge_keys("+")
-_LAST: Final = _edge_keys("-")
-
-
-@inner
-def _note_edges(first, last, n_tokens, keys, table, mask):
-    """Notes the edge n-grams, given the keys of the first tokens and, in turn, the last ones; returns how many."""
-    n = _0
-    for i in range(min(n_tokens, _EDGE)):
-        _note(_pair(_FIRST[i], first[i]), keys, n, table, mask)
-        _note(_pair(_LAST[i], last[(n_tokens - 1 - i) % _EDGE]), keys, n + _1, table, mask)
-        n += _2
-    run = min(n_tokens, _EDGE_RUN)
-    if run > 0:
-        from_start = _FIRST[_EDGE]
-        to_end = _LAST[_EDGE]
-        for i in range(run):
-            from_start = _pair(from_start, first[i])
-            to_end = _pair(to_end, last[(n_tokens - run + i) % _EDGE])
-        _note(from_start, keys, n, table, mask)
-        _note(to_end, keys, n + _1, table, mask)
-        n += _2
-    return n
-
-
 @inner
 def _end_kind(entry):
     symbol = (entry >> _SYMBOL_SHIFT) & _MASK4
@@ -325,10 +285,9 @@ def _shape(codes, start, end, classes, tally, words, capitalised, bins, row):
 class _Scratch(NamedTuple):
     """Memory of :func:`_score`: made for it, since code that makes arrays takes long to compile."""
 
-    keys: NDArray[np.uint64]  # of a piece's n-grams, by channel
+    keys: NDArray[np.uint64]  # of a piece's n-grams, words and characters
     known: NDArray[np.uint32]  # places of those that the model knows
     n_keys: NDArray[np.uint64]
-    edges: NDArray[np.uint64]  # keys of the paragraph's first tokens, and of the last
     gains: NDArray[np.float64]
     counts: NDArray[np.uint32]  # of each n-gram in the paragraph, zero in between
     touched: NDArray[np.uint32]
@@ -339,22 +298,20 @@ class _Scratch(NamedTuple):
     def of(cls, records: NDArray[np.float32], n_sums: int) -> Self:
         n_keys = 2 * _PIECE + 3
         return cls(
-            keys=np.empty((_N_CHANNELS, n_keys), np.uint64),
-            known=np.empty((_N_CHANNELS, n_keys), np.uint32),
-            n_keys=np.empty(_N_CHANNELS, np.uint64),
-            edges=np.empty((2, _EDGE), np.uint64),
+            keys=np.empty((2, n_keys), np.uint64),
+            known=np.empty((2, n_keys), np.uint32),
+            n_keys=np.empty(2, np.uint64),
             gains=np.empty(n_keys),
             counts=np.zeros(len(records), np.uint32),
             touched=np.empty(1 + len(records), np.uint32),
             tally=np.empty(_BY_SYMBOL + 16, np.int64),
-            sums=np.empty((_N_CHANNELS, n_sums)),
+            sums=np.empty((2, n_sums)),
         )
 
 
 @compiled
 def _score(codes, ends, classes, table, records, shape_weights, scratch, bins, scores):
-    word_keys, char_keys = scratch.keys[_IN_WORD], scratch.keys[_IN_CHAR]
-    first, last = scratch.edges[0], scratch.edges[1]
+    word_keys, char_keys = scratch.keys[0], scratch.keys[1]
     n_keys, gains, counts, touched, tally = (
         scratch.n_keys,
         scratch.gains,
@@ -372,7 +329,6 @@ def _score(codes, ends, classes, table, records, shape_weights, scratch, bins, s
         sums[:] = 0.0
         plain = np.int64(0)  # small Latin letters, which most characters are
         words = np.int64(0)
-        n_tokens = np.int64(0)  # words and symbols
         capitalised = np.int64(0)
         in_word = False
         word = _WORD_SEED
@@ -408,10 +364,6 @@ def _score(codes, ends, classes, table, records, shape_weights, scratch, bins, s
                             _note(right, word_keys, n_words, table, mask)
                             _note(_pair(left, right), word_keys, n_words + _1, table, mask)
                             n_words += _2
-                            if n_tokens < _EDGE:
-                                first[n_tokens] = right
-                            last[n_tokens % _EDGE] = right
-                            n_tokens += 1
                             left = right
                             in_word = False
                             word = _WORD_SEED
@@ -422,29 +374,22 @@ def _score(codes, ends, classes, table, records, shape_weights, scratch, bins, s
                             _note(right, word_keys, n_words, table, mask)
                             _note(_pair(left, right), word_keys, n_words + _1, table, mask)
                             n_words += _2
-                            if n_tokens < _EDGE:
-                                first[n_tokens] = right
-                            last[n_tokens % _EDGE] = right
-                            n_tokens += 1
                             left = right
                 chars = add_code(chars - c5 * _OLDEST, fold)
                 c5, c4, c3, c2, c1 = c4, c3, c2, c1, fold
                 _note(finish_key(chars ^ _CHAR_SEED), char_keys, n_chars, table, mask)
                 n_chars += np.uint64(run >= _N_INNER)  # all but the first and the last, which may be spaces
                 run = _0 if kind == _SPACE else run + _1
-            n_edges = _0
             if stop > end:
                 _note(_pair(left, nothing), word_keys, n_words, table, mask)
                 n_words += _1
-                n_edges = _note_edges(first, last, n_tokens, scratch.keys[_IN_EDGE], table, mask)
-            n_keys[_IN_WORD] = n_words
-            n_keys[_IN_CHAR] = n_chars
-            n_keys[_IN_EDGE] = n_edges
-            for channel in range(_N_CHANNELS):
+            n_keys[0] = n_words
+            n_keys[1] = n_chars
+            for channel in range(2):
                 n_keys[channel] = _look_up(
                     scratch.keys[channel], n_keys[channel], table, records, scratch.known[channel]
                 )
-            for channel in range(_N_CHANNELS):
+            for channel in range(2):
                 n_touched = _add(
                     scratch.known[channel], n_keys[channel], records, counts, gains, touched, n_touched, sums[channel]
                 )
@@ -456,7 +401,7 @@ def _score(codes, ends, classes, table, records, shape_weights, scratch, bins, s
             score = np.float64(shape_weights[0, k])
             for group in range(N_GROUPS):
                 score += shape_weights[1 + bins[row, group], k]
-            for channel in range(_N_CHANNELS):
+            for channel in range(2):
                 score += sums[channel, 1 + k] / _pivoted(math.sqrt(sums[channel, 0]))
             scores[row, k] = score
         start = end
@@ -480,16 +425,11 @@ class Weights:
     """A fitted paragraph model as plain arrays, for ``n`` n-grams and ``k`` labels."""
 
     ngrams: tuple[str, ...]
-    sizes: tuple[int, ...]  # how many n-grams each channel has, in the order of features.NGRAMS, in which they stand
+    n_words: int  # the first n_words n-grams are of the word channel, the others of the char channel
     idf: NDArray[np.float32]  # (n,)
     weights: NDArray[np.float32]  # (n, k)
     shape: NDArray[np.float32]  # (len(features.SHAPE_NAMES), k)
     intercept: NDArray[np.float32]  # (k,)
-
-    def channels(self) -> dict[features.Channel, slice]:
-        """Where each channel's n-grams stand."""
-        ends = list(accumulate(self.sizes, initial=0))
-        return {name: slice(*bounds) for name, bounds in zip(features.NGRAMS, pairwise(ends), strict=True)}
 
 
 def _keys(weights: Weights) -> NDArray[np.uint64]:
@@ -498,28 +438,23 @@ def _keys(weights: Weights) -> NDArray[np.uint64]:
     at = np.arange(len(codes))
     is_end = codes == _LINE_FEED
     ends = np.flatnonzero(is_end)
-    channel = np.repeat(np.arange(_N_CHANNELS), weights.sizes)
-    # A part is a token, or the place of an edge n-gram, which a blank may end; or a whole character n-gram.
-    may_end = np.repeat(channel != _IN_CHAR, np.diff(ends, prepend=-1))
-    part_ends = np.flatnonzero(is_end | (may_end & (codes == _BLANK)))
+    first_char = ends[weights.n_words - 1] + 1 if weights.n_words else 0
+    # A part is a word of a word n-gram, which a blank may end, or a character n-gram, in which blanks are characters.
+    part_ends = np.flatnonzero(is_end | ((codes == _BLANK) & (at < first_char)))
     lengths = np.diff(part_ends, prepend=-1) - 1
     powers = np.full(lengths.max(initial=0) + 1, _MULTIPLIER)
     powers[0] = _1
     powers = np.cumprod(powers)
     sums = np.append(_0, np.cumsum(codes * powers[np.repeat(part_ends, lengths + 1) - at]))
+    states = sums[part_ends] - sums[part_ends - lengths]
+    is_word = part_ends < first_char
+    states += np.where(is_word, _WORD_SEED * powers[lengths], _0)
+    finish = finish_key.py_func
+    keys = finish(np.where(is_word, states, states ^ _CHAR_SEED))
     last = np.flatnonzero(is_end[part_ends])  # part of each n-gram
-    first = np.append(0, last + 1)[:-1]
-    seeds = np.full(len(part_ends), _WORD_SEED)
-    seeds[first[channel == _IN_EDGE]] = _EDGE_SEED
-    seeds[first[channel == _IN_CHAR]] = _0
-    states = sums[part_ends] - sums[part_ends - lengths] + seeds * powers[lengths]
-    states[first[channel == _IN_CHAR]] ^= _CHAR_SEED
-    parts = finish_key.py_func(states)
-    keys: NDArray[np.uint64] = parts[first]
-    for i in range(1, 1 + int((last - first).max(initial=0))):
-        has = np.flatnonzero(last - first >= i)
-        keys[has] = finish_key.py_func(_pair_state.py_func(keys[has], parts[first[has] + i]))
-    return keys
+    is_pair = np.diff(last, prepend=-1) > 1
+    pairs: NDArray[np.uint64] = finish(_pair_state.py_func(keys[last - 1], keys[last]))
+    return np.where(is_pair, pairs, keys[last])
 
 
 def _table(keys: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], int | None]:
@@ -601,7 +536,7 @@ class Kernel:
 def _without_ngrams() -> Kernel:
     nothing = np.empty(0, np.float32)
     shape = np.zeros((len(features.SHAPE_NAMES), 0), np.float32)
-    return Kernel(Weights((), (0,) * _N_CHANNELS, nothing, np.empty((0, 0), np.float32), shape, nothing))
+    return Kernel(Weights((), 0, nothing, np.empty((0, 0), np.float32), shape, nothing))
 
 
 def shape_bins(texts: Sequence[str]) -> NDArray[np.int32]:

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from classifier import RowError, context, kernel
 from classifier.context import N_PASSES, Features, Pass, Surroundings
 from classifier.echoes import echoes
-from classifier.features import NGRAMS, SHAPE_NAMES, Channel, pivoted
+from classifier.features import NGRAMS, SHAPE_NAMES, pivoted
 from classifier.folder import Model
 from classifier.kernel import Weights
 from classifier.paragraphs import has_hints
@@ -39,7 +39,7 @@ class Settings:
 
     Attributes:
         min_count: paragraphs that an n-gram of each channel must stand in to be kept.
-        max_ngrams: how many n-grams of all channels together are kept, those that move scores most.
+        max_ngrams: how many n-grams of both channels together are kept, those that move scores most.
         paragraph_c: inverse regularisation of the paragraph model (scikit-learn's ``C``).
         shape_scale: size of a shape feature beside the unit length of each TF-IDF channel.
         context_c: inverse regularisation of the context model.
@@ -50,7 +50,7 @@ class Settings:
         seed: of everything random.
     """
 
-    min_count: tuple[int, ...] = (3, 5, 4)
+    min_count: tuple[int, int] = (3, 5)
     max_ngrams: int = 200_000
     paragraph_c: float = 8.0
     shape_scale: float = 0.3
@@ -72,9 +72,9 @@ class Counts:
 
 
 def count(texts: Sequence[str]) -> Counts:
-    """Counts the n-grams of all channels; the vocabulary is chosen later, from each fold's training side."""
+    """Counts the n-grams of both channels; the vocabulary is chosen later, from each fold's training side."""
 
-    def channel(name: Channel) -> tuple[sparse.csr_matrix, NDArray[np.str_]]:
+    def channel(name: str) -> tuple[sparse.csr_matrix, NDArray[np.str_]]:
         vectorizer = CountVectorizer(analyzer=NGRAMS[name], dtype=np.float32)
         try:
             matrix = vectorizer.fit_transform(texts)
@@ -151,7 +151,7 @@ def fit_paragraph_model(counts: Counts, data: Dataset, rows: NDArray[np.bool_], 
     coef, bias = _all_labels(regression, len(data.labels))
     return Weights(
         ngrams=tuple(str(name) for part in names for name in part),
-        sizes=tuple(map(len, names)),
+        n_words=len(names[0]),
         idf=np.concatenate(idfs).astype(np.float32),
         weights=np.ascontiguousarray(coef[:n], np.float32),
         shape=np.ascontiguousarray(coef[n:] * settings.shape_scale, np.float32),

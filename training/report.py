@@ -87,16 +87,15 @@ def telling(model: Model, learner: Learner) -> dict[str, dict[str, list[list[Any
     against the mean of all labels, as it stands in a paragraph once. Those that stand in more rows come first.
     """
     paragraph = model.paragraph
+    n = paragraph.n_words
     moves = (paragraph.weights - paragraph.weights.mean(axis=1, keepdims=True)) * paragraph.idf[:, None]
     out: dict[str, dict[str, list[list[Any]]]] = {label: {} for label in model.labels}
-    for channel, part in paragraph.channels().items():
-        ngrams = paragraph.ngrams[part]
-        found = learner.rows_with(channel)
+    for kind, ngrams, part in (("word", paragraph.ngrams[:n], moves[:n]), ("char", paragraph.ngrams[n:], moves[n:])):
+        found = learner.rows_with(kind)
         often = np.sqrt([found.get(ngram, 0) for ngram in ngrams])
-        for label, move in zip(model.labels, moves[part].T, strict=True):
-            telling = move * often
-            first = np.argsort(-telling, kind="stable")[:_N_TELLING].tolist()
-            out[label][channel] = [[ngrams[i], round(float(move[i]), 2)] for i in first if telling[i] > 0]
+        for label, move in zip(model.labels, part.T, strict=True):
+            first = np.argsort(-move * often, kind="stable")[:_N_TELLING]
+            out[label][kind] = [[ngrams[i], round(float(move[i]), 2)] for i in first.tolist() if move[i] * often[i] > 0]
     return out
 
 

@@ -72,8 +72,8 @@ class OnBase(Learner):
             self._n_rows = int(base.manifest["data"]["paragraphs"])
         except (KeyError, TypeError, ValueError):
             raise ModelError("the base's manifest does not say how many paragraphs it was fitted on") from None
-        ngrams = base.paragraph.ngrams
-        places = ({ngram: i for i, ngram in enumerate(ngrams[part])} for part in base.paragraph.channels().values())
+        n, ngrams = base.paragraph.n_words, base.paragraph.ngrams
+        places = ({ngram: i for i, ngram in enumerate(part)} for part in (ngrams[:n], ngrams[n:]))
         # Of each n-gram of the data: its place among the base's of its channel, or -1.
         self._places = [
             np.array([place.get(name, -1) for name in names.tolist()], np.int64)
@@ -88,11 +88,11 @@ class OnBase(Learner):
         channels = [
             self._channel(name, rows, place, least, idf)
             for name, place, least, idf in zip(
-                self.counts.matrices, self._places, settings.min_count, _split(base, base.idf), strict=True
+                self.counts.matrices, self._places, settings.min_count, np.split(base.idf, [base.n_words]), strict=True
             )
         ]
         features = sparse.hstack([channel.values for channel in channels], format="csr")
-        old = _split(base, base.weights)
+        old = np.split(base.weights, [base.n_words])
         blank = base.weights[:0]
         start = [
             np.vstack([part[channel.known], np.zeros((len(channel.new), *blank.shape[1:]))])
@@ -101,16 +101,16 @@ class OnBase(Learner):
         given = features @ np.vstack(start) + self.counts.shapes[rows] @ base.shape + base.intercept
         difference = fit_difference(features, given, self.data.y[rows], self.data.weights[rows], settings.update_c)
         learnt = []
-        bounds = np.cumsum([len(one) for one in start])[:-1]
-        for part, channel, change in zip(old, channels, np.split(difference, bounds), strict=True):
+        for part, channel, change in zip(old, channels, np.split(difference, [len(start[0])]), strict=True):
             whole = np.vstack([part, np.zeros((len(channel.new), *blank.shape[1:]))])
             whole[np.concatenate([channel.known, np.arange(len(part), len(whole))])] += change
             learnt.append(whole.astype(np.float32))
-        of_channels = list(zip(base.channels().values(), channels, strict=True))
+        n = base.n_words
+        words, characters = channels
         return Weights(
-            ngrams=tuple(ngram for part, channel in of_channels for ngram in (*base.ngrams[part], *channel.new)),
-            sizes=tuple(map(len, learnt)),
-            idf=np.concatenate([idf for part, channel in of_channels for idf in (base.idf[part], channel.idf)]),
+            ngrams=(*base.ngrams[:n], *words.new, *base.ngrams[n:], *characters.new),
+            n_words=n + len(words.new),
+            idf=np.concatenate([base.idf[:n], words.idf, base.idf[n:], characters.idf]),
             weights=np.vstack(learnt),
             shape=base.shape,
             intercept=base.intercept,
@@ -163,11 +163,6 @@ class OnBase(Learner):
 
     def describe(self) -> dict[str, Any]:
         return {**super().describe(), "base": self._base.manifest["sha256"]}
-
-
-def _split(weights: Weights, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """What each channel has of the values, one for each n-gram."""
-    return [values[part] for part in weights.channels().values()]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 // Where a model's n-grams stand in a text: the folding and the tokens of classifier/features.py, in JavaScript.
 
-const EDGE = 4; // words at either end that count by their place
-const EDGE_RUN = 3; // and as a run
 const SPACE = /[\p{Z}\p{Cc}]/u;
 const WORD = /[\p{L}\p{N}\p{M}\p{Pc}]/u;
 const DIGIT = /\p{Nd}/u;
@@ -34,12 +32,7 @@ export function spans(text, reasons) {
     const [before, start] = tokens[i - 1] ?? ["", from];
     see("word", `${before} ${word}`, start, to);
     if (i === tokens.length - 1) see("word", `${word} `, from, to);
-    if (i < EDGE) see("edge", `+${i + 1} ${word}`, from, to);
-    if (i >= tokens.length - EDGE) see("edge", `-${tokens.length - i} ${word}`, from, to);
   });
-  for (const [sign, run] of [["+", tokens.slice(0, EDGE_RUN)], ["-", tokens.slice(-EDGE_RUN)]]) {
-    if (run.length) see("edge", [sign, ...run.map(([word]) => word)].join(" "), run[0][1], run.at(-1)[2]);
-  }
   for (const [chunk, from] of chunksOf(folded)) {
     const padded = [" ", ...chunk, " "];
     for (let i = 0; i + 5 <= padded.length; i++) {

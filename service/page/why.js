@@ -7,7 +7,7 @@ import { spans } from "./ngrams.js";
 const SHOWN = 8; // reasons of a kind that are shown before the others are asked for
 const LONGEST = 20_000; // characters of a text in which n-grams are looked for
 const WORD = /(?:(?![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])[\p{L}\p{M}\p{N}])+/gu;
-const KINDS = { word: "Words", edge: "Its beginning and end", shape: "Shape", char: "Runs of letters" };
+const KINDS = { word: "Words", shape: "Shape", char: "Runs of letters" };
 
 /** Fills a panel with the reasons of a paragraph's label. `go` is told of the place of a neighbour to go to. */
 export function showWhy(panel, { place, paragraphs, labels, go, correction }) {
@@ -114,11 +114,6 @@ const strength = (why) =>
 function nameOf({ kind, name }) {
   if (kind === "shape") return name;
   if (kind === "char") return name.replaceAll(" ", "␣");
-  if (kind === "edge") {
-    const [place, ...words] = name.split(" ");
-    const end = place.startsWith("+") ? "start" : "end";
-    return `“${words.join(" ")}”, ${place.length > 1 ? `word ${place.slice(1)} from the ${end}` : `at the ${end}`}`;
-  }
   const where = (name.startsWith(" ") ? ", at the start" : "") + (name.endsWith(" ") ? ", at the end" : "");
   return `“${name.trim()}”${where}`;
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from classifier.context import Pass, feature_names
-from classifier.features import NGRAMS, SHAPE_NAMES
+from classifier.features import SHAPE_NAMES, char_ngrams, word_ngrams
 from classifier.folder import Model
 from classifier.kernel import Weights
 
@@ -22,8 +22,9 @@ SENTENCES = (
 def small_model() -> Model:
     """A few n-grams and weights drawn at random from a fixed seed, with both context passes."""
     rng = np.random.default_rng(7)
-    channels = [sorted({ngram for sentence in SENTENCES for ngram in ngrams(sentence)}) for ngrams in NGRAMS.values()]
-    n, k = sum(map(len, channels)), len(LABELS)
+    words = sorted({ngram for sentence in SENTENCES for ngram in word_ngrams(sentence)})
+    chars = sorted({ngram for sentence in SENTENCES for ngram in char_ngrams(sentence)})
+    n, k = len(words) + len(chars), len(LABELS)
 
     def numbers(*shape: int) -> np.ndarray:
         return rng.normal(size=shape).astype(np.float32)
@@ -35,8 +36,8 @@ def small_model() -> Model:
     return Model(
         labels=LABELS,
         paragraph=Weights(
-            ngrams=tuple(ngram for ngrams in channels for ngram in ngrams),
-            sizes=tuple(map(len, channels)),
+            ngrams=(*words, *chars),
+            n_words=len(words),
             idf=1 + np.abs(numbers(n)),
             weights=numbers(n, k),
             shape=numbers(len(SHAPE_NAMES), k) / 3,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from classifier import Paragraph, Tagger, folder
 from classifier.explanation import MAX_WORDS, REACH, Explanation
-from classifier.features import NGRAMS, SHAPE_NAMES
+from classifier.features import SHAPE_NAMES, char_ngrams, word_ngrams
 from classifier.folder import Model
 from classifier.kernel import shape_bins
 from classifier.tagger import DEFAULT_MODEL
@@ -66,10 +66,13 @@ def test_so_they_do_in_the_default_model(tagger: Tagger, i: int):
 @given(PARAGRAPHS)
 def test_reasons_are_features_of_the_paragraph(small: Tagger, small_model: Model, text: str):
     w = small_model.paragraph
-    known = {name: set(NGRAMS[name](text)).intersection(w.ngrams[part]) for name, part in w.channels().items()}
-    known["shape"] = {SHAPE_NAMES[i] for i in shape_bins([text])[0]}
+    known = {
+        "word": set(word_ngrams(text)).intersection(w.ngrams[: w.n_words]),
+        "char": set(char_ngrams(text)).intersection(w.ngrams[w.n_words :]),
+        "shape": {SHAPE_NAMES[i] for i in shape_bins([text])[0]},
+    }
     why = small.explain([text], 0)
-    found: dict[str, set[str]] = {kind: set() for kind in known}
+    found: dict[str, set[str]] = {"word": set(), "char": set(), "shape": set()}
     for reason in why.reasons:
         assert reason.name not in found[reason.kind]
         found[reason.kind].add(reason.name)

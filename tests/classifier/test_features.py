@@ -5,14 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier import characters
-from classifier.features import (
-    NGRAMS,
-    SHAPE_NAMES,
-    SHAPE_THRESHOLDS,
-    char_ngrams,
-    edge_ngrams,
-    word_ngrams,
-)
+from classifier.features import SHAPE_NAMES, SHAPE_THRESHOLDS, char_ngrams, word_ngrams
 from classifier.kernel import N_GROUPS, shape_bins
 
 CHARACTERS = st.characters(codec="utf-8") | st.characters(categories=["Cs"]) | st.sampled_from(" .,!?aA1_日\n\x00-")
@@ -80,29 +73,10 @@ def test_char_ngrams_stay_inside_words(text: str):
         assert " " not in ngram[1:-1]
 
 
-@pytest.mark.parametrize(
-    ("text", "ngrams"),
-    [
-        ("", []),
-        ("Menu", ["+1 menu", "-1 menu", "+ menu", "- menu"]),
-        ("Read more…", ["+1 read", "+2 more", "+3 …", "-1 …", "-2 more", "-3 read", "+ read more …", "- read more …"]),
-        (
-            "It rained all day, again",
-            [
-                *("+1 it", "+2 rained", "+3 all", "+4 day", "-1 again", "-2 ,", "-3 day", "-4 all"),
-                *("+ it rained all", "- day , again"),
-            ],
-        ),
-    ],
-)
-def test_edge_ngrams_by_hand(text: str, ngrams: list[str]):
-    assert edge_ngrams(text) == ngrams
-
-
 @given(TEXTS)
 def test_capitals_and_white_space_do_not_count_in_ngrams(text: str):
     plain = "".join(chr(int(characters.TABLE[ord(c)]) & characters.FOLD_MASK) for c in text)
-    for ngrams in NGRAMS.values():
+    for ngrams in (word_ngrams, char_ngrams):
         assert ngrams(f"\n {text}\t ") == ngrams(text) == ngrams(plain)
 
 

@@ -47,7 +47,7 @@ def plain(path: Path) -> dict[str, Any]:
 
 def assert_same(one: Model, other: Model) -> None:
     assert one.labels == other.labels
-    assert (one.paragraph.ngrams, one.paragraph.sizes) == (other.paragraph.ngrams, other.paragraph.sizes)
+    assert (one.paragraph.ngrams, one.paragraph.n_words) == (other.paragraph.ngrams, other.paragraph.n_words)
     for name in ("idf", "weights", "shape", "intercept"):
         mine, theirs = getattr(one.paragraph, name), getattr(other.paragraph, name)
         assert mine.dtype == theirs.dtype
@@ -71,7 +71,7 @@ class TestRoundTrip:
         odd = ("\ud800", "😀", "e\u0301", " a", "a ", " ", "\u2060\u200b", "“")
         w = small_model.paragraph
         n = len(odd)
-        paragraph = replace(w, ngrams=odd, sizes=(n, 0, 0), idf=w.idf[:n], weights=w.weights[:n].copy())
+        paragraph = replace(w, ngrams=odd, n_words=n, idf=w.idf[:n], weights=np.ascontiguousarray(w.weights[:n]))
         folder.write(replace(small_model, paragraph=paragraph), tmp_path)
         assert folder.read(tmp_path).paragraph.ngrams == odd
 
@@ -127,9 +127,8 @@ MISFITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "n-grams a number": lambda model: model.update(ngrams=5),
     "no weights": lambda model: model.pop("weights"),
     "no passes": lambda model: model.pop("text_passes"),
-    "a channel too large": lambda model: model.update(sizes=[model["sizes"][0] + 1, *model["sizes"][1:]]),
-    "a channel below nothing": lambda model: model.update(sizes=[len(model["idf"]) + 1, -1, 0]),
-    "a channel too few": lambda model: model.update(sizes=[len(model["idf"]), 0]),
+    "n_words over": lambda model: model.update(n_words=len(model["idf"]) + 1),
+    "n_words under": lambda model: model.update(n_words=-1),
     "pass weights short": lambda model: model["text_passes"][0].update(weights=model["text_passes"][0]["weights"][:-1]),
     "pass weights narrow": lambda model: model["html_passes"][1].update(
         weights=model["html_passes"][1]["weights"][:, :-1]

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from classifier.features import NGRAMS, SHAPE_NAMES
+from classifier.features import SHAPE_NAMES, char_ngrams, word_ngrams
 from classifier.folder import Model
 from classifier.kernel import Kernel, Weights, join, shape_bins
 
@@ -80,7 +80,7 @@ def pivoted(values: sparse.csr_matrix) -> sparse.csr_matrix:
 @pytest.fixture(scope="module")
 def fitted() -> tuple[Kernel, Scores, Weights]:
     """A pipeline of scikit-learn's, and the kernel with the same weights, both rounded to 32 bits."""
-    channels = [TfidfVectorizer(analyzer=ngrams, sublinear_tf=True, norm=None) for ngrams in NGRAMS.values()]
+    channels = [TfidfVectorizer(analyzer=ngrams, sublinear_tf=True, norm=None) for ngrams in (word_ngrams, char_ngrams)]
     blocks = [pivoted(channel.fit_transform(TEXTS)) for channel in channels]
     regression = LogisticRegression(C=10, max_iter=500)
     regression.fit(sparse.hstack([*blocks, one_hot(list(TEXTS))], format="csr"), KINDS)
@@ -97,8 +97,8 @@ def fitted() -> tuple[Kernel, Scores, Weights]:
     n = sum(map(len, names))
     coef = np.ascontiguousarray(regression.coef_.T, np.float32)
     weights = Weights(
-        ngrams=tuple(name for of_channel in names for name in of_channel),
-        sizes=tuple(map(len, names)),
+        ngrams=(*names[0], *names[1]),
+        n_words=len(names[0]),
         idf=np.concatenate([channel.idf_ for channel in channels]).astype(np.float32),
         weights=np.ascontiguousarray(coef[:n]),
         shape=np.ascontiguousarray(coef[n:]),
@@ -159,15 +159,15 @@ def test_without_known_ngrams_only_shape_and_intercept_count(small_model: Model)
     text = "ѮѮѮ"
     expected = w.intercept.astype(np.float64) + w.shape[shape_bins([text])[0]].astype(np.float64).sum(axis=0)
     known = set(w.ngrams)
-    assert not known.intersection(ngram for ngrams in NGRAMS.values() for ngram in ngrams(text))
+    assert not known.intersection([*word_ngrams(text), *char_ngrams(text)])
     np.testing.assert_allclose(Kernel(w).score(*join([text]))[0], expected, atol=1e-9)
 
 
 def test_a_repeated_ngram_is_refused(fitted: tuple[Kernel, Scores, Weights]):
     _, _, weights = fitted
-    for part in weights.channels().values():
+    for i, j in ((0, 1), (weights.n_words, weights.n_words + 1)):
         ngrams = list(weights.ngrams)
-        ngrams[part.start + 1] = ngrams[part.start]
+        ngrams[j] = ngrams[i]
         with pytest.raises(ValueError, match="twice"):
             Kernel(replace(weights, ngrams=tuple(ngrams)))
 
@@ -176,7 +176,7 @@ def test_a_word_and_a_run_of_characters_may_read_the_same():
     numbers = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
     weights = Weights(
         ngrams=("towns", "towns"),
-        sizes=(1, 1, 0),
+        n_words=1,
         idf=np.ones(2, np.float32),
         weights=numbers,
         shape=np.zeros((len(SHAPE_NAMES), 2), np.float32),
@@ -190,7 +190,7 @@ def test_a_word_and_a_run_of_characters_may_read_the_same():
 def test_a_model_without_ngrams_scores():
     weights = Weights(
         ngrams=(),
-        sizes=(0, 0, 0),
+        n_words=0,
         idf=np.zeros(0, np.float32),
         weights=np.zeros((0, 2), np.float32),
         shape=np.zeros((len(SHAPE_NAMES), 2), np.float32),

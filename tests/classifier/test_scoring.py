@@ -39,7 +39,7 @@ def tagger() -> Tagger:
 
     weights = Weights(
         ngrams=ngrams,
-        sizes=(4, 3, 0),
+        n_words=4,
         idf=np.ones(len(ngrams), np.float32),
         weights=chance.normal(0, 1, (len(ngrams), k)).astype(np.float32),
         shape=chance.normal(0, 0.3, (len(SHAPE_NAMES), k)).astype(np.float32),

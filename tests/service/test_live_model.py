@@ -35,7 +35,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def _first(weights: Weights, n: int) -> Weights:
     """The weights of the first words only."""
     return replace(
-        weights, ngrams=weights.ngrams[:n], sizes=(n, 0, 0), idf=weights.idf[:n], weights=weights.weights[:n].copy()
+        weights, ngrams=weights.ngrams[:n], n_words=n, idf=weights.idf[:n], weights=weights.weights[:n].copy()
     )
 
 

@@ -15,7 +15,7 @@ from training.figures import report
 from training.fit import VIEWS, Settings, view
 from training.train import train
 
-SETTINGS = Settings(min_count=(2, 2, 2), inner_folds=3)
+SETTINGS = Settings(min_count=(2, 2), inner_folds=3)
 
 
 def quiet(text: str) -> None:

@@ -16,7 +16,7 @@ from training.fit import Settings
 from training.gate import Comparison, Record, row_keys
 from training.train import Outcome, retrain
 
-SETTINGS = Settings(min_count=(2, 2, 2), inner_folds=3)
+SETTINGS = Settings(min_count=(2, 2), inner_folds=3)
 
 
 def into(target: Path, documents: list[Document], **options: object) -> Outcome:

@@ -7,7 +7,7 @@ from training.evaluate import cross_validate
 from training.fit import Settings
 from training.learning import learning_curve, report
 
-SETTINGS = Settings(min_count=(2, 2, 2), inner_folds=3)
+SETTINGS = Settings(min_count=(2, 2), inner_folds=3)
 
 
 def quiet(text: str) -> None:
@@ -56,8 +56,7 @@ def test_a_share_that_is_too_little_has_no_figures(pages: list[Document]) -> Non
     data = dataset(pages[:6])
     fold_of = folds(pages[:6], 3)
     full = cross_validate(data, fold_of, SETTINGS, quiet)
-    # N-grams of so many paragraphs there are in more pages only.
-    settings = Settings(min_count=(16, 16, 16), inner_folds=3)
+    settings = Settings(min_count=(16, 16), inner_folds=3)  # n-grams of so many paragraphs there are in more pages only
     curve = learning_curve(data, fold_of, settings, full, quiet)
     assert curve[0]["macro_f1"] == {}
     assert curve[-1]["macro_f1"]["text"] > 0.5

@@ -13,7 +13,7 @@ from training.data import Document, dataset
 from training.fit import Settings
 from training.train import Outcome, retrain
 
-SETTINGS = Settings(min_count=(2, 2, 2), inner_folds=3)
+SETTINGS = Settings(min_count=(2, 2), inner_folds=3)
 EVIL = "</td><script>alert('{}')</script><img src=//example.org/x onerror=alert(1)> & \ud800"
 VOID = {"meta", "br", "path", "circle"}
 
@@ -99,7 +99,7 @@ def test_the_same_as_json(outcome: Outcome) -> None:
     assert report["errors"][0]["score"] >= report["errors"][-1]["score"]
     assert any(EVIL.format("text") in error["text"] for error in report["errors"])
     (menu,) = [kinds for label, kinds in report["telling"].items() if label.startswith("nav")]
-    assert {"word", "char", "edge"} == set(menu)
+    assert {"word", "char"} == set(menu)
     assert all(weight > 0 for ngrams in menu.values() for _, weight in ngrams)
     rows = [point["rows"] for point in report["learning"]["points"]]
     assert rows == sorted(rows)

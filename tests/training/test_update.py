@@ -15,7 +15,7 @@ from training.fit import Settings
 from training.train import Outcome, fit_and_judge, retrain, train
 from training.update import fit_difference
 
-SETTINGS = Settings(min_count=(2, 2, 2), inner_folds=3)
+SETTINGS = Settings(min_count=(2, 2), inner_folds=3)
 CRIES = ("Schenk uns ein Brot", "Ein Brot für uns", "Brot her, Leute", "Wir brauchen Brot", "Brot hilft uns")
 
 
@@ -66,14 +66,14 @@ def test_what_the_rows_do_not_speak_of_stays_as_it_was(base: Model, rows: Datase
     old, new = base.paragraph, taught.paragraph
     assert np.array_equal(old.shape, new.shape)
     assert np.array_equal(old.intercept, new.intercept)
-    weights = dict(zip(new.ngrams[: new.sizes[0]], new.weights, strict=False))
+    weights = dict(zip(new.ngrams[: new.n_words], new.weights, strict=False))
     text = " ".join(rows.texts).lower()
-    unspoken = [i for i, ngram in enumerate(old.ngrams[: old.sizes[0]]) if ngram.isalpha() and ngram not in text]
+    unspoken = [i for i, ngram in enumerate(old.ngrams[: old.n_words]) if ngram.isalpha() and ngram not in text]
     assert unspoken
     for i in unspoken:
         assert np.array_equal(weights[old.ngrams[i]], old.weights[i])
     assert set(old.ngrams) < set(new.ngrams)
-    assert "brot" in new.ngrams[: new.sizes[0]]
+    assert "brot" in new.ngrams[: new.n_words]
 
 
 def test_the_manifest_names_the_base_and_what_became_of_the_context(base: Model, taught: Model, rows: Dataset) -> None:
@@ -106,7 +106,7 @@ def test_rows_of_one_label_will_do(base: Model) -> None:
 
 def test_more_weight_moves_further(base: Model, taught: Model, rows: Dataset) -> None:
     heavy = fit_and_judge(replace(rows, weights=rows.weights * 10), SETTINGS, quiet, base=base, figures=False).model
-    old = base.paragraph.weights[: base.paragraph.sizes[0]]
+    old = base.paragraph.weights[: base.paragraph.n_words]
 
     def moved(model: Model) -> float:
         return float(np.abs(model.paragraph.weights[: len(old)] - old).sum())

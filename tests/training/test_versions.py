@@ -17,7 +17,7 @@ from training.data import Dataset
 from training.fit import Settings
 from training.train import train
 
-SETTINGS = Settings(min_count=(2, 2, 2), inner_folds=3)
+SETTINGS = Settings(min_count=(2, 2), inner_folds=3)
 
 
 @pytest.fixture(scope="module")
