@@ -33,7 +33,7 @@ def labelled(service: Service) -> list[dict[str, str]]:
 
 
 def test_two_clients_at_once_lose_nothing_and_a_restart_keeps_it(tmp_path: Path) -> None:
-    flags = ("--workers", "2", "--corrections", str(tmp_path / "kept" / "c.sqlite"))
+    flags = ("--workers", "2", "--max-queue", "8", "--corrections", str(tmp_path / "kept" / "c.sqlite"))
     with serving(*flags) as service, ThreadPoolExecutor(3) as clients:
         # The first documents of all come together, so that both processes would make the file.
         kept = list(clients.map(lambda _: post(service, "/v1/documents", {"paragraphs": PAGE})["id"], range(3)))
