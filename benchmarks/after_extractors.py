@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.extractors import EXTRACTORS, JUSTEXT, Article, read_articles
-from benchmarks.held_out import ARTICLES, Corpus, add_cache_option, say
+from benchmarks.held_out import Corpus, add_cache_option, rows_of_articles, say
 from benchmarks.report import add_write_option, publish, table
 from benchmarks.shingles import average, compare_pages, gain_interval
 from classifier import Paragraph, Tagger, split_text
-from classifier.rows import read_rows
 
 CONTENT: Final = "content"
 READER: Final = "where a reader says content"
@@ -40,9 +39,8 @@ def letters(text: str) -> str:
 def labels_of_articles(corpus: Path) -> dict[str, dict[str, str]]:
     """The labels of the corpus's paragraphs, by their letters, of each page of the article benchmark, by file name."""
     labels: dict[str, dict[str, str]] = {}
-    for row in read_rows(corpus):
-        if row.get("collection") == ARTICLES:
-            labels.setdefault(Path(row["path"]).name, {})[letters(row["text"])] = row["label"]
+    for file, row in rows_of_articles(corpus):
+        labels.setdefault(file, {})[letters(row["text"])] = row["label"]
     return labels
 
 

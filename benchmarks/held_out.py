@@ -3,7 +3,7 @@
 import hashlib
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from classifier import Tagger, folder
 from classifier.folder import MANIFEST_FILE, Model
-from classifier.rows import read_rows
+from classifier.rows import Row, read_rows
 from training import train
 from training.data import Dataset, Document, dataset, folds, load
 from training.fit import Settings
@@ -25,7 +25,7 @@ OWN_WEIGHT: Final = 0.5  # of a row of our own beside a row of the web
 
 _ROOT: Final = Path(__file__).parents[1]
 OWN_PAGES: Final = _ROOT / "datasets" / "paragraphs.csv"
-ARTICLES: Final = "scrapinghub/article-extraction-benchmark"
+_ARTICLES: Final = "scrapinghub/article-extraction-benchmark"
 
 # What a fitted model depends on besides its rows: a cached one that another version of these made is not used.
 _SOURCES: Final = (
@@ -49,6 +49,13 @@ def add_cache_option(parser: ArgumentParser) -> None:
     )
 
 
+def rows_of_articles(path: Path) -> Iterator[tuple[str, Row]]:
+    """The labelled rows of the article benchmark's pages, each with the name of its page's file."""
+    for row in read_rows(path):
+        if row.get("collection") == _ARTICLES:
+            yield Path(row["path"]).name, row
+
+
 @dataclass(frozen=True)
 class Corpus:
     """The labelled web pages dealt into folds by site, and our own pages, which are on the training side always."""
@@ -65,9 +72,7 @@ class Corpus:
             web=web,
             own=tuple(load(OWN_PAGES, weight=OWN_WEIGHT)),
             fold_of=folds(web, N_FOLDS),
-            article_sites={
-                Path(row["path"]).name: row["site"] for row in read_rows(path) if row.get("collection") == ARTICLES
-            },
+            article_sites={file: row["site"] for file, row in rows_of_articles(path)},
         )
 
     def fold(self, k: int) -> list[Document]:

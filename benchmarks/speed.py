@@ -35,13 +35,13 @@ from classifier import Tagger
 from classifier.context import softmax
 from classifier.features import NGRAMS
 from classifier.kernel import Kernel, Weights, join
+from classifier.tagger import BLOCK
 from training.data import Dataset, dataset
 from training.figures import confusion, macro_f1
 from training.fit import normalised, shapes
 
 HELD_OUT: Final = 0  # the fold that accuracy is measured on
 PAGE: Final = 40  # paragraphs
-BLOCK: Final = 1000
 STARTS: Final = 3  # fresh processes for each figure of starting
 
 SKLEARN: Final = "scikit-learn, our features and weights"

@@ -311,15 +311,8 @@ class _Scratch(NamedTuple):
 
 @compiled
 def _score(codes, ends, classes, table, records, shape_weights, scratch, bins, scores):
-    word_keys, char_keys = scratch.keys[0], scratch.keys[1]
-    n_keys, gains, counts, touched, tally = (
-        scratch.n_keys,
-        scratch.gains,
-        scratch.counts,
-        scratch.touched,
-        scratch.tally,
-    )
-    sums = scratch.sums
+    keys, known, n_keys, gains, counts, touched, tally, sums = scratch
+    word_keys, char_keys = keys[0], keys[1]
     mask = np.uint64(len(table) - 1)
     nothing = finish_key(_WORD_SEED)  # the empty token, before the first and after the last
     start = np.int64(0)
@@ -386,12 +379,10 @@ def _score(codes, ends, classes, table, records, shape_weights, scratch, bins, s
             n_keys[0] = n_words
             n_keys[1] = n_chars
             for channel in range(2):
-                n_keys[channel] = _look_up(
-                    scratch.keys[channel], n_keys[channel], table, records, scratch.known[channel]
-                )
+                n_keys[channel] = _look_up(keys[channel], n_keys[channel], table, records, known[channel])
             for channel in range(2):
                 n_touched = _add(
-                    scratch.known[channel], n_keys[channel], records, counts, gains, touched, n_touched, sums[channel]
+                    known[channel], n_keys[channel], records, counts, gains, touched, n_touched, sums[channel]
                 )
         for i in range(n_touched):
             counts[np.uint64(touched[i])] = np.uint32(0)

@@ -92,7 +92,7 @@ def _are_texts(document: Sequence[Given]) -> TypeGuard[Sequence[str]]:
     return {*map(type, document)} == {str}
 
 
-_BLOCK: Final = 1000  # paragraphs that are judged together: enough to be fast, few enough for the processor's caches
+BLOCK: Final = 1000  # paragraphs that are judged together: enough to be fast, few enough for the processor's caches
 
 
 def _hints(paragraphs: Sequence[Paragraph]) -> context_model.Hints:
@@ -137,7 +137,7 @@ class Tagger:
 
         Faster than tagging one document at a time. HTML hints count in documents where every paragraph has them.
         """
-        parts = [self._judged(block, context) for block in batches(documents, _BLOCK)]
+        parts = [self._judged(block, context) for block in batches(documents, BLOCK)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)))
 
     def _judged(self, documents: Sequence[Sequence[Given]], context: bool) -> NDArray[np.float64]:

@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-os.environ.setdefault(
-    "OPENBLAS_NUM_THREADS", "1"
-)  # it starts threads when imported, with which no process can be forked
+# OpenBLAS starts threads when it is imported, with which no process can be forked.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # others keep more memory than they need
 
 from classifier.errors import BoilertagError
