@@ -4,6 +4,7 @@ import argparse
 import gzip
 import multiprocessing
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("source", metavar="ROWS")
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each, in turn with rows in memory")
     parser.add_argument("--formats", nargs="+", default=["jsonl", "parquet"])
     args = parser.parse_args()
     rows = [{name: row[name] for name in COLUMNS} for row in islice(read_rows(args.source), args.rows)]
@@ -31,19 +33,26 @@ def main() -> None:
         for form in args.formats:
             source = Path(name) / f"rows.{form}"
             n = repeat(rows, source, args.rows)
+            scored = source.with_name(f"scored.{'jsonl' if 'wet' in form else form}")
+            print(f"{form}: {n:,} rows, {source.stat().st_size / 1e6:,.0f} MB, by {args.workers} workers", flush=True)
+            shares, most = [], dict.fromkeys(("pss", "rss", "one"), 0.0)
+            # A machine's speed changes from minute to minute: each run stands between two of rows in memory.
             before = from_memory(rows, args.workers)
-            seconds, cpu, held = command(
-                source, Path(name) / f"scored.{'jsonl' if 'wet' in form else form}", args.workers
-            )
-            after = from_memory(rows, args.workers)
-            wall, core = ((before[i] + after[i]) / 2 for i in (0, 1))
+            for _ in range(args.rounds):
+                seconds, cpu, held = command(source, scored, args.workers)
+                after = from_memory(rows, args.workers)
+                wall, core = ((before[i] + after[i]) / 2 for i in (0, 1))
+                shares.append(n / seconds / wall)
+                most = {name: max(most[name], held[name]) for name in most}
+                print(
+                    f"  {seconds:.1f} s: {n / seconds:,.0f} rows/s, {shares[-1]:.0%} of {wall:,.0f} from memory;"
+                    f" of a core {n / cpu:,.0f}, {n / cpu / core:.0%} of {core:,.0f}",
+                    flush=True,
+                )
+                before = after
             print(
-                f"{form}: {n:,} rows, {source.stat().st_size / 1e6:,.0f} MB, by {args.workers} workers\n"
-                f"  in {seconds:.1f} s: {n / seconds:,.0f} rows/s; the same from memory: {before[0]:,.0f} before,"
-                f" {after[0]:,.0f} after: {n / seconds / wall:.0%}\n"
-                f"  in {cpu:.1f} s of a core: {n / cpu:,.0f} rows/s; from memory {core:,.0f}: {n / cpu / core:.0%}\n"
-                f"  memory: {held['pss']:,.0f} MB for all processes, {held['rss']:,.0f} MB where what they share counts"
-                f" for each, {held['one']:,.0f} MB for the largest",
+                f"  median: {statistics.median(shares):.0%}; memory: {most['pss']:,.0f} MB for all processes,"
+                f" {most['rss']:,.0f} MB where what they share counts for each, {most['one']:,.0f} MB for the largest",
                 flush=True,
             )
             source.unlink()

@@ -144,7 +144,7 @@ def response(details: Mapping[str, Any], headers: Mapping[str, str] | None = Non
     return Response(json.dumps(details), details["status"], headers, MEDIA_TYPE)
 
 
-def _answer_problem(_: Request, error: Exception) -> Response:
+async def _answer_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return response(told(error), error.headers)
 
@@ -187,7 +187,7 @@ def _path(loc: tuple[str | int, ...]) -> list[str | int]:
     return [part for i, part in enumerate(loc) if not (i and (isinstance(loc[i - 1], int) or loc[i - 1] == "explain"))]
 
 
-def _answer_parameters(_: Request, error: Exception) -> Response:
+async def _answer_parameters(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     name = str(first["loc"][-1])[:_MAX_NAME]
@@ -201,7 +201,7 @@ _BLANK_DETAILS: Final = {
 }
 
 
-def _answer_http(request: Request, error: Exception) -> Response:
+async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, BareHTTPException)
     status = error.status_code
     headers = error.headers

@@ -11,10 +11,12 @@ from typing import Any, BinaryIO, Final, TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from classifier.compiling import compiled, inner
 from classifier.errors import RowError
 from classifier.rows import blocks
-from classifier.rows.blocks import UNIT, Added, Block, first_line, rows_with
+from classifier.rows.blocks import Added, Block, first_line, rows_with
 from classifier.rows.documents import DOC, Row, together
 from classifier.rows.values import as_text, dumps
 
@@ -22,6 +24,8 @@ BOM16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _Decoded = TypeVar("_Decoded")
 
+_BRACE: Final = ord("}")
+_LINE_FEED: Final = ord("\n")
 _ASKED_FOR: Final = (DOC, "tag", "link_density")  # beside the text
 _ROWS: Final = msgspec.json.Decoder(dict[str, Any])
 _REFUSALS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -48,8 +52,8 @@ class JsonBlock(Block):
         super().__init__(name, numbers, share)
         self.raw_lines = raw_lines
         characters = np.frombuffer(raw_lines, np.uint8)
-        ends = np.flatnonzero(characters == ord("\n"))
-        closed = (characters[ends - 1] == ord("}")).all() and (characters[ends[:-1] + 1] == ord("{")).all()
+        ends = np.flatnonzero(characters == _LINE_FEED)
+        closed = (characters[ends - 1] == _BRACE).all() and (characters[ends[:-1] + 1] == ord("{")).all()
         self.is_plain = raw_lines.startswith(b"{") and bool(closed)
         self.longest = int(np.diff(ends, prepend=-1).max(initial=0))
 
@@ -137,7 +141,7 @@ def read(file: BinaryIO, name: str, share: Callable[[], float | None]) -> Iterat
     line = line.removeprefix(codecs.BOM_UTF8)
     number = 1
     while line:
-        raw = line + file.read(blocks.BLOCK_SIZE) + file.readline()
+        raw = b"".join((line, file.read(blocks.BLOCK_SIZE), file.readline()))
         doc = _doc_of_line(_last_line(raw))
         rest = []
         while (line := file.readline()) and (line.isspace() or together(doc, _doc_of_line(line))):
@@ -146,7 +150,7 @@ def read(file: BinaryIO, name: str, share: Callable[[], float | None]) -> Iterat
             raw = b"".join([raw, *rest])
         if not raw.endswith(b"\n"):
             raw += b"\n"
-        numbers = range(number, number + raw.count(b"\n"))
+        numbers = range(number, number + np.count_nonzero(np.frombuffer(raw, np.uint8) == _LINE_FEED))
         number = numbers.stop
         block = JsonBlock(name, numbers, raw, share())
         if not block.is_plain:
@@ -200,9 +204,10 @@ class JsonEncoder:
             raise block.error(i, f"JSON can't hold it: {first_line(error)}") from None
 
 
-# The eight characters of a number of millionths: what its thousands stand for, and the rest in the last three.
-_THOUSANDS: Final = np.array([f"{i / 1000:.3f}" for i in range(UNIT // 1000 + 1)], "S8").view(np.uint64)
-_REST: Final = np.array([f"\0\0\0\0\0{i:03}" for i in range(1000)], "S8").view(np.uint64)
+_ZERO: Final = ord("0")
+_POINT: Final = ord(".")
+_1: Final = np.uint64(1)
+_N_DIGITS: Final = 6  # behind the point of a number of millionths
 
 
 def _append(block: JsonBlock, added: Added) -> bytes:
@@ -210,23 +215,61 @@ def _append(block: JsonBlock, added: Added) -> bytes:
     number or escape changes its spelling.
     """
     label, *names = (dumps(name) for name in added.names)
-    labels = [f", {label}: {dumps(one)}".encode() for one in added.labels]
-    # What comes behind the label is of one length in all lines.
-    members = [f", {name}: ".encode() for name in names]
-    tails = np.full(len(block), b"".join(member + bytes(8) for member in members) + b"}\n")
-    millionths = np.ascontiguousarray(added.millionths)
-    thousands = millionths // 1000
-    digits = _THOUSANDS[thousands] | _REST[millionths - 1000 * thousands]
-    by_byte, digits_by_byte = (array.view(np.uint8).reshape(len(block), -1) for array in (tails, digits))
-    at = 0
-    for i, member in enumerate(members):
-        at += len(member)
-        by_byte[:, at : at + 8] = digits_by_byte[:, 8 * i : 8 * i + 8]
-        at += 8
-    pieces = [b""] * (3 * len(block))
-    pieces[0::3] = (
-        block.raw_lines.split(b"}\n")[:-1] if block.is_plain else [line.rstrip()[:-1] for line in block.lines]
-    )
-    pieces[1::3] = [labels[k] for k in added.chosen.tolist()]
-    pieces[2::3] = tails.tolist()
-    return b"".join(pieces)
+    members, member_ends = _end_to_end([f", {label}: {dumps(one)}" for one in added.labels])
+    heads, head_ends = _end_to_end([f", {name}: " for name in names])
+    lines = np.frombuffer(block.raw_lines, np.uint8)
+    numbers = len(heads) + len(names) * (2 + _N_DIGITS)
+    out = np.empty(len(lines) + len(block) * (len(members) + numbers), np.uint8)
+    line_feeds = np.flatnonzero(lines == _LINE_FEED).astype(np.uint64)
+    n = _write(lines, line_feeds, members, member_ends, added.chosen, heads, head_ends, added.millionths, out)
+    return out[:n].tobytes()
+
+
+def _end_to_end(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    """Their bytes, and where each ends, behind a zero."""
+    raw = [text.encode() for text in texts]
+    return np.frombuffer(b"".join(raw), np.uint8), np.cumsum([0, *map(len, raw)], dtype=np.uint64)
+
+
+@inner
+def _copy(source: NDArray[np.uint8], start: np.uint64, end: np.uint64, out: NDArray[np.uint8], n: np.uint64) -> Any:
+    for i in range(end - start):
+        out[n + np.uint64(i)] = source[start + np.uint64(i)]
+    return n + (end - start)
+
+
+@compiled
+def _write(
+    lines: NDArray[np.uint8],
+    line_feeds: NDArray[np.uint64],
+    members: NDArray[np.uint8],
+    member_ends: NDArray[np.uint64],
+    chosen: NDArray[np.int32],
+    heads: NDArray[np.uint8],
+    head_ends: NDArray[np.uint64],
+    millionths: NDArray[np.int32],
+    out: NDArray[np.uint8],
+) -> Any:
+    # Unsigned numbers are no places counted from an end, which takes long to find out at each byte.
+    start = n = np.uint64(0)
+    for row in range(len(chosen)):
+        brace = line_feeds[row] - _1
+        while lines[brace] != _BRACE:
+            brace -= _1
+        n = _copy(lines, start, brace, out, n)
+        start = line_feeds[row] + _1
+        label = np.uint64(chosen[row])
+        n = _copy(members, member_ends[label], member_ends[label + _1], out, n)
+        for k in range(millionths.shape[1]):
+            n = _copy(heads, head_ends[k], head_ends[k + 1], out, n)
+            rest = np.uint32(millionths[row, k])
+            for i in range(_N_DIGITS):
+                out[n + np.uint64(1 + _N_DIGITS - i)] = _ZERO + rest % np.uint32(10)
+                rest //= np.uint32(10)
+            out[n] = _ZERO + rest
+            out[n + _1] = _POINT
+            n += np.uint64(2 + _N_DIGITS)
+        out[n] = _BRACE
+        out[n + _1] = _LINE_FEED
+        n += np.uint64(2)
+    return n

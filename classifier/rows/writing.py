@@ -21,6 +21,7 @@ from classifier.rows.packing import packed
 from classifier.rows.parquet import ParquetEncoder, RowGroups, pyarrow_for, schema_of, with_columns
 
 _WRITE_ROWS: Final = 1000  # rows encoded together
+_WRITE_BACK_BYTES: Final = 1 << 25
 _NO_TYPES: Final[Mapping[str, type]] = MappingProxyType({})
 
 
@@ -62,11 +63,12 @@ class RowWriter:
         self._encoder: Encoder | None = None
         self._sink: RowGroups | None = None
         self._n_rows = 0
+        self._written_back = 0
 
     def __enter__(self) -> Self:
         with _writing(self.name), ExitStack() as stack:
-            file: BinaryIO = stack.enter_context(_whole(self._path)) if self._path else sys.stdout.buffer
-            self._file = stack.enter_context(packed(file, self._packing))
+            self._raw: BinaryIO = stack.enter_context(_whole(self._path)) if self._path else sys.stdout.buffer
+            self._file = stack.enter_context(packed(self._raw, self._packing))
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
@@ -142,6 +144,15 @@ class RowWriter:
                 self._file.write(encoded)
                 if self._path is None:
                     self._file.flush()
+            if self._path is not None:
+                self._begin_write_back()
+
+    def _begin_write_back(self) -> None:
+        """Has the disk take what was written, now and then, so that the end need not wait for all of it."""
+        end = self._raw.tell()
+        if end - self._written_back >= _WRITE_BACK_BYTES and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._raw.fileno(), self._written_back, end - self._written_back, os.POSIX_FADV_DONTNEED)
+            self._written_back = end
 
 
 @contextmanager

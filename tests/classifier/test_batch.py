@@ -394,6 +394,15 @@ def test_a_killed_run_leaves_no_worker_and_goes_on(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out.jsonl", "rows.jsonl", "whole.jsonl"]
 
 
+def test_rows_too_large_for_memory_that_processes_share(tmp_path: Path) -> None:
+    long = "The harbour master counted the boats again. " * 400_000
+    write_rows(tmp_path / "rows.jsonl", [{"text": long if i == 3_000 else f"Berth {i} is free."} for i in range(6_000)])
+    for workers in ("1", "2"):
+        command = [sys.executable, "-m", "service.cli", "score", str(tmp_path / "rows.jsonl"), "--workers", workers]
+        subprocess.run([*command, "-o", str(tmp_path / f"by-{workers}.jsonl")], check=True, stderr=subprocess.DEVNULL)
+    assert (tmp_path / "by-1.jsonl").read_bytes() == (tmp_path / "by-2.jsonl").read_bytes()
+
+
 def _children(pid: int) -> list[str]:
     tasks = Path(f"/proc/{pid}/task")
     return [child for task in tasks.iterdir() for child in (task / "children").read_text().split()]
