@@ -101,12 +101,13 @@ def _whole_batches(batches: Iterable[Any], names: Sequence[str]) -> Iterator[lis
     at = names.index(DOC)
     held: list[Any] = []
     for batch in batches:
-        docs = batch.column(at).to_pylist()
+        docs = batch.column(at)
         # Where the last document begins: it may go on in the next batch.
         cut = len(docs) - 1
-        while cut > 0 and together(docs[cut - 1], docs[cut]):
+        last = docs[cut].as_py()
+        while cut > 0 and together(docs[cut - 1].as_py(), last):
             cut -= 1
-        if cut == 0 and held and together(held[-1].column(at)[-1].as_py(), docs[0]):
+        if cut == 0 and held and together(held[-1].column(at)[-1].as_py(), last):
             held.append(batch)
         else:
             yield [*held, batch.slice(0, cut)]
@@ -148,7 +149,8 @@ def _arrays(arrow: Any, added: Added) -> dict[str, Any]:
         return arrow.Array.from_buffers(kind, len(added.chosen), [None, *map(arrow.py_buffer, parts)])
 
     labels = [label.encode() for label in added.labels]
-    ends = np.cumsum([0, *(len(labels[k]) for k in added.chosen.tolist())], dtype=np.int32)
+    lengths = np.array([*map(len, labels)])
+    ends = np.append(0, np.cumsum(lengths[added.chosen])).astype(np.int32)
     text = made(arrow.string(), ends, b"".join([labels[k] for k in added.chosen.tolist()]))
     probabilities = np.ascontiguousarray(added.millionths.T) / UNIT
     return dict(zip(added.names, [text, *(made(arrow.float64(), column) for column in probabilities)], strict=True))
